@@ -1,0 +1,39 @@
+# `make run` and `make test` are all a new user needs; each sets up what is missing.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+TESTS ?= tests
+
+.PHONY: help run send test check format bench clean
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/tools  ## Run both functions and the queue here: PORT= PROCESSOR_PORT= QUEUE_PORT=
+	@exec $(BIN)/python -m tools.run
+
+send: $(VENV)/tools  ## Send a signed sample: SOURCE= [EVENT=] [COUNT=] [URL=]
+	@$(BIN)/python -m tools.send "$(or $(SOURCE),github)" $(if $(EVENT),--event "$(EVENT)") \
+		$(if $(COUNT),--count "$(COUNT)") $(if $(URL),--url "$(URL)")
+
+test: $(VENV)/tests  ## Run all tests: PYTHON=python3.13 TESTS=tests/receiver
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/tests  ## Run the linter, the type checker and the tests of the documents
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy functions tools tests benchmarks
+	$(BIN)/python -m pytest -q tests/test_documents.py
+
+format: $(VENV)/tests  ## Format the code
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(VENV)/tests  ## Measure the receiver against an empty function and a naive receiver
+	$(BIN)/python -m benchmarks.bench
+
+clean:  ## Remove what the other verbs made
+	rm -rf .venv* .local
+
+$(VENV)/tools $(VENV)/tests: $(VENV)/%: %/requirements.txt functions/receiver/requirements.txt functions/processor/requirements.txt tools/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surehook needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing $< into $(VENV)" && $(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -1,0 +1,151 @@
+"""The secrets of a source: from Secret Manager or the environment, a minute old at most while the store answers."""
+
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import log
+from .calls import CallFailed, within
+from .deadline import Deadline
+from .errors import Failed
+from .schemes import Key
+
+FRESH, STALE = 60.0, 24 * 3600.0
+ASK_AGAIN = 2.0  # after the store failed
+SHORT = 16
+PLACEHOLDERS = {"changeme", "whsec_...", "..."}
+SECRET = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----|[^\r\n]+", re.DOTALL)
+
+Fetch = Callable[[str, Deadline], tuple[str, str]]
+
+
+@dataclass(slots=True)
+class _Kept:
+    keys: tuple[Key, ...] = ()
+    reason: str = ""
+    read: float = 0.0
+    due: float = 0.0
+    refresh: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Keys:
+    """Secrets by name; `fetch` gives text and version of one, or raises Failed."""
+
+    def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+
+    def of(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
+        """All live secrets, newest first; Failed if there is none, or if it can't be read."""
+        kept = self._kept.setdefault(name, _Kept())
+        if self._clock() >= kept.due:
+            self._read(name, kept, deadline)
+        if not kept.keys or self._clock() - kept.read > STALE:
+            raise Failed(kept.reason or "secret_store")
+        return kept.keys
+
+    def refreshed(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
+        """The same, read anew because a proof failed; at most once a minute, whoever fails."""
+        kept = self._kept.setdefault(name, _Kept())
+        if self._clock() >= kept.refresh:
+            kept.refresh = self._clock() + FRESH
+            kept.due = 0.0
+        return self.of(name, deadline)
+
+    def _read(self, name: str, kept: _Kept, deadline: Deadline) -> None:
+        # One request reads; the others wait for it only if there is nothing older to work with.
+        if not kept.lock.acquire(timeout=0 if kept.keys else deadline.left()):
+            return
+        try:
+            if self._clock() >= kept.due:
+                self._update(name, kept, deadline)
+        finally:
+            kept.lock.release()
+
+    def _update(self, name: str, kept: _Kept, deadline: Deadline) -> None:
+        try:
+            keys = parse(*self._fetch(name, deadline))
+        except Failed as error:
+            if error.reason != "secret_store":  # the store has spoken: there is no secret any more
+                kept.keys = ()
+            kept.reason, kept.due = error.reason, self._clock() + ASK_AGAIN
+            return
+        if keys != kept.keys and any(len(key.secret) < SHORT for key in keys):
+            log.write(
+                "WARNING", f"a secret of {name} is short enough to be guessed", reason="secret_short", source=name
+            )
+        kept.keys, kept.read, kept.reason = keys, self._clock(), ""
+        kept.due = kept.read + FRESH * random.uniform(0.8, 1.2)  # noqa: S311 (so that instances don't ask together)
+
+
+def parse(text: str, version: str) -> tuple[Key, ...]:
+    """Read the secrets in a text, one a line, newest first, a PEM block being one; Failed if there is none."""
+    found = [match.strip() for match in SECRET.findall(text)]
+    keys = tuple(Key(secret, f"{version}:{n}") for n, secret in enumerate(filter(None, found), 1))
+    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that are no UTF-8
+        raise Failed("secret_form")
+    if not keys or any(key.secret.lower() in PLACEHOLDERS for key in keys):
+        raise Failed("secret_empty")
+    return keys
+
+
+def keys_from(kind: str, project: str) -> Keys:
+    """The keys of `env` or of the `secret-manager` of a project."""
+    return Keys(_in_environment if kind == "env" else SecretManager(project))
+
+
+def _in_environment(name: str, deadline: Deadline) -> tuple[str, str]:
+    source, _, second = name.partition("_")
+    variable = f"{'TOKEN' if second else 'KEY'}_{source.replace('-', '_').upper()}"
+    if variable not in os.environ:
+        raise Failed("secret_missing")
+    return os.environ[variable], "env"
+
+
+class SecretManager:
+    """Reads the latest version of `webhook-<name>`: one call, one role (secretAccessor)."""
+
+    def __init__(self, project: str) -> None:
+        # Loaded with the function, used only in the worker: no channel may cross the fork.
+        from google.cloud import secretmanager_v1
+
+        self._library: Any = secretmanager_v1
+        self._project = project
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str, deadline: Deadline) -> tuple[str, str]:
+        """Text and version number of a secret; Failed with secret_missing, secret_form or secret_store."""
+        path = f"projects/{self._project}/secrets/webhook-{name}/versions/latest"
+        try:
+            version = self._connected().access_secret_version(name=path, **within(deadline))
+        except CallFailed as error:
+            gone = getattr(error, "code", None) in (400, 403, 404)
+            raise Failed("secret_missing" if gone else "secret_store") from error
+        except Exception as error:
+            raise Failed("secret_store") from error
+        try:
+            return version.payload.data.decode(), version.name.rpartition("/")[2]
+        except UnicodeDecodeError:
+            raise Failed("secret_form") from None
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = self._library.SecretManagerServiceClient(transport=self._transport())
+            return self._client
+
+    def _transport(self) -> Any:
+        if not (host := os.environ.get("SECRET_MANAGER_EMULATOR_HOST")):
+            return None
+        import grpc
+
+        transport = self._library.SecretManagerServiceClient.get_transport_class("grpc")
+        return transport(channel=grpc.insecure_channel(host))

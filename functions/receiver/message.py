@@ -1,0 +1,89 @@
+"""Writes the Pub/Sub message: the sender's bytes, and a CloudEvent's attributes around them."""
+
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .places import Places
+from .sources import Source
+from .webhook import Webhook
+
+ID = re.compile(r"[\x20-\x7e]{1,256}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+LONGEST = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes into the queue: the raw body, and attributes whose names are ours alone."""
+
+    data: bytes
+    attributes: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        return self.attributes["ce-id"]
+
+    @property
+    def type(self) -> str:
+        return self.attributes["ce-type"]
+
+
+def write(places: Places, source: Source, traceparent: str | None = None) -> Message:
+    """Write a proved webhook as a CloudEvent in the Pub/Sub binding.
+
+    https://github.com/google/knative-gcp/blob/main/docs/spec/pubsub-protocol-binding.md
+    """
+    row, webhook = source.provider, places.webhook
+    attributes = {
+        "ce-specversion": "1.0",
+        "ce-id": _id(places, row.id),
+        "ce-source": f"/{source.name}",
+        "ce-type": f"{source.prefix}.{(row.type and places.find(row.type)) or 'unknown'}",
+        "ce-time": datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        "ce-subject": places.find(row.subject) if row.subject else None,
+        "ce-traceparent": traceparent,
+        "ce-signed": "id" if _signed(source) else None,
+        "ce-headers": _headers(webhook, source.headers),
+        "content-type": webhook.header("content-type"),
+        "content-encoding": webhook.header("content-encoding"),
+    }
+    return Message(webhook.body, {name: _safe(value) for name, value in attributes.items() if value})
+
+
+def _id(places: Places, where: str | tuple[str, ...]) -> str:
+    if where == "digest":
+        return f"sha256:{hashlib.sha256(places.webhook.body).hexdigest()}"
+    wanted = (where,) if isinstance(where, str) else where
+    parts = [part for place in wanted if (part := places.find(place))]
+    if not parts or len(parts) < len(wanted):
+        return str(uuid.uuid4())  # so that at least the queue's own copies are known to be one event
+    whole = parts[0] if len(parts) == 1 else "".join(f"{len(part)}:{part}" for part in parts)
+    if ID.fullmatch(whole):
+        return whole
+    return f"sha256:{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _signed(source: Source) -> bool:
+    row = source.provider
+    each = [place for several in ((row.id,) if isinstance(row.id, str) else row.id) for place in several.split("|")]
+    return bool(each) and row.scheme is not None and all(row.scheme.covers(place) for place in each)
+
+
+def _headers(webhook: Webhook, names: tuple[str, ...]) -> str | None:
+    """The headers that the source keeps, as JSON; one that would take it over 1,024 bytes is left out whole."""
+    kept: dict[str, str] = {}
+    for name in names:
+        if value := webhook.header(name):
+            more = kept | {name.lower(): value}
+            kept = more if len(json.dumps(more)) <= LONGEST else kept
+    return json.dumps(kept) if kept else None
+
+
+def _safe(value: str) -> str:
+    """Text that Pub/Sub takes: no control characters, at most 1,024 bytes of UTF-8, cut at a character."""
+    clean = CONTROL.sub("", value)
+    return clean if clean.isascii() and len(clean) <= LONGEST else clean.encode()[:LONGEST].decode(errors="ignore")

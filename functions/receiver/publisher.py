@@ -1,0 +1,163 @@
+"""Hands a message to Pub/Sub and waits until it is safe."""
+
+import os
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import grpc
+from google.pubsub_v1 import PublisherClient, PublishRequest, PubsubMessage
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+from .calls import ONE_TRY, within
+from .deadline import Deadline
+from .errors import Failed
+from .message import Message
+
+MOST_MESSAGES = 100
+MOST_BYTES = 9_500_000
+# One call at a time makes the largest batches, and each call costs far more than a message in it. When a call takes
+# long, another may set out beside it.
+MOST_IN_FLIGHT = 4
+PATIENCE = 0.05
+# Without these a channel that lost its server waits up to two minutes before it looks for it again.
+CHANNEL = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
+
+
+class Turn(Enum):
+    """What a waiting request is told instead of a message id."""
+
+    LEAD = "publish what waits, yours among it"
+    ALONE = "publish yours alone: the batch it was in has failed"
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One message, and where the request that brought it hears of it."""
+
+    message: PubsubMessage
+    size: int
+    news: SimpleQueue[str | Turn] = field(default_factory=SimpleQueue)
+
+
+class Publisher:
+    """Publishes from the threads of the requests themselves.
+
+    An idle publisher sends at once. While a call is in flight, messages wait and ride together in the next one, which
+    the first of them makes. Nobody waits longer than its own deadline: who must go, goes; and when a call with several
+    messages fails, each request tries again with its own message alone, so that none suffers for another.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        self._waiting: deque[Waiting] = deque()
+        self._client = Client()
+
+    def publish(self, message: Message, deadline: Deadline) -> str:
+        """Return the message id once Pub/Sub has the message; Failed with queue_down, queue_refused or deadline."""
+        mine = Waiting(PubsubMessage(data=message.data, attributes=message.attributes), len(message.data) + 4096)
+        news = self._board(mine) or self._hear(mine, deadline)
+        if news is Turn.LEAD:
+            news = self._lead(mine, deadline)
+        return news if isinstance(news, str) else self._send([mine], **within(deadline))[0]
+
+    def _board(self, mine: Waiting) -> Turn | None:
+        with self._lock:
+            if self._in_flight == 0:
+                self._in_flight = 1
+                return Turn.LEAD
+            self._waiting.append(mine)
+            return None
+
+    def _hear(self, mine: Waiting, deadline: Deadline) -> str | Turn:
+        try:
+            return mine.news.get(timeout=min(PATIENCE, deadline.left()))
+        except Empty:
+            pass
+        with self._lock:
+            if mine in self._waiting and self._in_flight < MOST_IN_FLIGHT:
+                self._waiting.remove(mine)
+                self._in_flight += 1
+                return Turn.LEAD
+        return self._hear_at_last(mine, deadline)
+
+    def _hear_at_last(self, mine: Waiting, deadline: Deadline) -> str | Turn:
+        try:
+            return mine.news.get(timeout=deadline.left())
+        except (Empty, Failed):
+            with self._lock:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+                elif not mine.news.empty() and mine.news.get() is Turn.LEAD:
+                    self._pass_on()
+            raise Failed("deadline") from None
+
+    def _lead(self, mine: Waiting, deadline: Deadline) -> str | Turn:
+        """Publish `mine` and what waits, once; then let the next one lead, and tell the others."""
+        batch = self._fill(mine)
+        news: list[str | Turn] = [Turn.ALONE for _ in batch]
+        try:
+            news = [*self._send(batch, retry=None, timeout=min(ONE_TRY, deadline.left()))]
+        except Failed:
+            pass  # each tries again alone
+        finally:
+            with self._lock:
+                self._pass_on()
+            for waiting, its in zip(batch[1:], news[1:], strict=True):
+                waiting.news.put(its)
+        return news[0]
+
+    def _fill(self, mine: Waiting) -> list[Waiting]:
+        batch, size = [mine], mine.size
+        with self._lock:
+            while self._waiting and len(batch) < MOST_MESSAGES and size + self._waiting[0].size <= MOST_BYTES:
+                batch.append(self._waiting.popleft())
+                size += batch[-1].size
+        return batch
+
+    def _pass_on(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().news.put(Turn.LEAD)
+        else:
+            self._in_flight -= 1
+
+    def _send(self, batch: list[Waiting], **how: Any) -> list[str]:
+        request = PublishRequest(topic=self._topic, messages=[waiting.message for waiting in batch])
+        try:
+            ids = list(self._client().publish(request, **how).message_ids)
+        except Failed:
+            raise
+        except Exception as error:  # also: no credentials, or no network to fetch them by
+            refused = getattr(error, "code", None) in (400, 401, 403, 404)
+            raise Failed("queue_refused" if refused else "queue_down") from error
+        if len(ids) != len(batch):
+            raise Failed("queue_down")
+        return ids
+
+
+class Client:
+    """Pub/Sub's client, made when it is first needed, and again in another process: no channel may cross a fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: tuple[int, PublisherClient] | None = None
+
+    def __call__(self) -> PublisherClient:
+        made = self._made
+        if made is None or made[0] != os.getpid():
+            with self._lock:
+                made = self._made
+                if made is None or made[0] != os.getpid():
+                    made = self._made = (os.getpid(), PublisherClient(transport=_transport()))
+        return made[1]
+
+
+def _transport() -> PublisherGrpcTransport:
+    if host := os.environ.get("PUBSUB_EMULATOR_HOST"):
+        return PublisherGrpcTransport(channel=grpc.insecure_channel(host, CHANNEL))
+    return PublisherGrpcTransport(channel=PublisherGrpcTransport.create_channel(options=CHANNEL))

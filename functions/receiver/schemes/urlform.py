@@ -1,0 +1,66 @@
+"""A keyed hash of the URL and the sorted fields of a form: Twilio's."""
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
+
+from ..errors import Unproved
+from ..webhook import Webhook
+from .base import IN_BODY, among, with_headers
+from .mac import Mac
+
+FORM = "application/x-www-form-urlencoded"
+PORTS = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class UrlForm(Mac):
+    """The URL, then each field of the form as name and value, sorted; or the URL alone, with a hash of the body in it.
+
+    `body_hash` is the name of that hash (SHA-256, hex) in the query. A body that is neither a form nor hashed so is not
+    covered, and so proves nothing. https://www.twilio.com/docs/usage/webhooks/webhooks-security
+    """
+
+    digest: str = "sha1"
+    encoding: str = "base64"
+    body_hash: str = "bodySHA256"
+
+    @property
+    def signs_url(self) -> bool:
+        return True
+
+    def sign(self, webhook: Webhook, secret: str) -> Webhook:
+        return with_headers(webhook, **{self.header: self.mac(secret, self._message(webhook, webhook.url))})
+
+    def verify(self, webhook: Webhook, secret: str) -> None:
+        if not (given := webhook.header(self.header)):
+            raise Unproved("missing")
+        wanted = [self.mac(secret, self._message(webhook, url)) for url in _spellings(webhook.url)]
+        if not among(given, wanted):
+            raise Unproved("mismatch")
+
+    def _message(self, webhook: Webhook, url: str) -> bytes:
+        if hashes := parse_qs(webhook.query, max_num_fields=100).get(self.body_hash):
+            if not among(hashes[0], [hashlib.sha256(webhook.body).hexdigest()]):
+                raise Unproved("body_hash")
+            return url.encode()
+        if webhook.body and webhook.header("content-type").partition(";")[0].strip().lower() != FORM:
+            raise Unproved("body_uncovered")
+        fields = parse_qsl(webhook.body.decode("latin-1"), True, errors="surrogateescape", max_num_fields=1000)
+        pairs = "".join(name + value for name, value in sorted(set(fields)))
+        return (url + pairs).encode(errors="surrogateescape")
+
+    def covers(self, place: str) -> bool:
+        return place.partition(":")[0] in (*IN_BODY, "query")
+
+
+def _spellings(url: str) -> list[str]:
+    """The ways in which a sender may have written the URL: with the default port or without, the query as it came or
+    with every escape in it (a platform may have undone some).
+    """
+    parts = urlsplit(url)
+    default = PORTS.get(parts.scheme)
+    bare = parts.netloc.removesuffix(f":{default}")
+    hosts = [bare, f"{bare}:{default}"] if parts.port in (None, default) else [parts.netloc]
+    escaped = urlencode(parse_qsl(parts.query, keep_blank_values=True), quote_via=quote)
+    return [parts._replace(netloc=host, query=query).geturl() for host in hosts for query in {parts.query, escaped}]

@@ -1,0 +1,128 @@
+"""Real servers for the tests: the two functions as the platform runs them, and the queues they talk to."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+EMULATOR = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], seconds: float = 10, every: float = 0.02) -> Any:
+    """Wait for a condition to be true, and return its value; AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(every)
+    return value
+
+
+@dataclass
+class Server:
+    """A process that listens on 127.0.0.1, with everything it printed in a file."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines it has logged so far."""
+        return [json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{")]
+
+    def children(self) -> list[int]:
+        """Process ids of its workers."""
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        return [int(pid) for pid in found.split()]
+
+    def kill(self) -> None:
+        """Kill -9, workers included."""
+        for pid in self.children():
+            os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and insist after 10 s."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def start(command: list[str], port: int, output: Path, env: dict[str, str], seconds: float = 30) -> Server:
+    """Start a command and wait until its port answers; its whole output is in the error if it does not."""
+    with output.open("ab") as sink:
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=env, cwd=ROOT)
+    server = Server(process, port, output)
+
+    def listening() -> bool:
+        assert process.poll() is None, f"{command} ended with {process.returncode}:\n{output.read_text()}"
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        until(listening, seconds, 0.05)
+    except AssertionError:
+        server.stop()
+        raise
+    return server
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment of this process without what belongs to the functions, and with `more`."""
+    ours = ("KEY_", "TOKEN_", "PUBSUB_", "FUNCTION_")
+    names = ("SOURCES", "KEYS", "TOPIC", "LEDGER", "PROJECT", "THREADS", "PORT", "LOG_LEVEL", "DEAD_LETTER_TOPIC")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(ours) and k not in names}
+    return env | more
+
+
+def start_function(name: str, output: Path, port: int | None = None, folder: Path | None = None, **env: str) -> Server:
+    """Start a function as the platform does: functions-framework, gunicorn, one worker."""
+    port = port or free_port()
+    source = (folder or ROOT / "functions" / name) / "main.py"
+    target = {"receiver": "receive", "processor": "process"}[name]
+    command = [sys.executable, "-m", "functions_framework", "--target", target, "--source", str(source)]
+    env = {"THREADS": "16"} | env
+    return start([*command, "--host", "127.0.0.1", "--port", str(port)], port, output, clean_environment(**env))
+
+
+def emulator_program() -> Path | None:
+    """Google's Pub/Sub emulator, where the Google Cloud CLI is installed with it."""
+    gcloud = shutil.which("gcloud")
+    places = [Path(gcloud).resolve().parent.parent] if gcloud else []
+    for sdk in [*places, Path("/usr/lib/google-cloud-sdk")]:
+        if (sdk / EMULATOR).exists() and shutil.which("java"):
+            return sdk / EMULATOR
+    return None
+
+
+def start_emulator(output: Path, port: int | None = None) -> Server:
+    """Start Google's Pub/Sub emulator itself (its gcloud command would leave the program behind)."""
+    port = port or free_port()
+    program = emulator_program()
+    assert program, "Google's Pub/Sub emulator is not installed"
+    env = clean_environment()
+    return start([str(program), "--host=127.0.0.1", f"--port={port}"], port, output, env)
