@@ -1,13 +1,11 @@
 """Sends a sample as its provider does: signed, to a receiver that runs here or elsewhere."""
 
 import argparse
-import json
 import os
 import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import requests
 from tqdm import tqdm
@@ -64,25 +62,22 @@ def find_sample(source: Source, event: str) -> Webhook:
 
 
 def fresh(webhook: Webhook, source: Source) -> Webhook:
-    """Give a sample an id of its own, in the places where the provider has it."""
+    """Give a sample an id of its own, where the provider has it; all other bytes stay as they are."""
     places = (source.provider.id,) if isinstance(source.provider.id, str) else source.provider.id
     for place in places:
-        kind, _, name = place.partition("|")[0].partition(":")
+        kind, _, name = place.partition(":")
         if kind == "header" and not webhook.header(name):
             webhook = with_headers(webhook, **{name: str(uuid.uuid4())})
-        elif kind == "json" and Places(webhook).find(place):
-            webhook = replace(webhook, body=_with_id(webhook.body, name.split(".")))
+        elif kind == "json" and (old := Places(webhook).find(place)):
+            webhook = replace(webhook, body=webhook.body.replace(old.encode(), _another(old).encode()))
     return webhook
 
 
-def _with_id(body: bytes, path: list[str]) -> bytes:
-    document: Any = json.loads(body)
-    inner = document
-    for key in path[:-1]:
-        inner = inner[key]
-    number = uuid.uuid4()
-    inner[path[-1]] = number.int >> 80 if isinstance(inner[path[-1]], int) else f"{inner[path[-1]]}{number.hex[:12]}"
-    return json.dumps(document).encode()
+def _another(number: str) -> str:
+    """An id of the same kind and length."""
+    if number.isdigit():
+        return f"{uuid.uuid4().int:039}"[-len(number) + 1 :].rjust(len(number), number[0])
+    return number[:-8] + uuid.uuid4().hex[:8]
 
 
 def _post(session: requests.Session, url: str, source: Source, webhook: Webhook, quiet: bool) -> bool:
