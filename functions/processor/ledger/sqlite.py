@@ -1,0 +1,106 @@
+"""The ledger in a file, for one machine: the local run, the tests, a server of your own."""
+
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from ..errors import Busy, LedgerDown
+from . import KEPT_DAYS, LEASE, Claim, Record, State, claimed
+
+SCHEMA = """
+    CREATE TABLE IF NOT EXISTS events (
+        key TEXT PRIMARY KEY, state TEXT NOT NULL, owner TEXT NOT NULL, fence INTEGER NOT NULL,
+        replay INTEGER NOT NULL, finished TEXT NOT NULL, written REAL NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS by_age ON events (written);
+"""
+BUSY_TIMEOUT = 2.0
+
+
+class SqliteLedger:
+    """Events in a table, each claim and each write one transaction; `lease` in seconds of `clock`."""
+
+    def __init__(self, path: str, lease: float = LEASE, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._lease = lease
+        self._clock = clock
+        self._thread = threading.local()
+
+    def claim(self, key: str, replay: int = 0) -> Claim | None:
+        """Take an event, as the interface says, and forget two old ones: the file grows no further than 45 days."""
+        now = self._clock()
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM events WHERE key IN (SELECT key FROM events WHERE written < ? ORDER BY written LIMIT 2)",
+                (now - KEPT_DAYS * 86400,),
+            )
+            record, written = _look(db, key)
+            claim = claimed(key, uuid.uuid4().hex, replay, record, leased=now < written + self._lease)
+            if claim:
+                row = (key, State.OPEN, claim.owner, claim.fence, claim.replay, _text(claim.finished), now)
+                db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return claim
+
+    def write(self, claim: Claim, state: State) -> None:
+        """Set the state and the handlers finished, if the claim still holds."""
+        with self._transaction() as db:
+            changed = db.execute(
+                "UPDATE events SET state = ?, finished = ?, written = ?"
+                " WHERE key = ? AND owner = ? AND fence = ? AND state = ?",
+                (state, _text(claim.finished), self._clock(), claim.key, claim.owner, claim.fence, State.OPEN),
+            ).rowcount
+        if not changed:
+            raise Busy("taken-over")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the file's write lock from the first read on; after an error, open the file anew."""
+        try:
+            db = self._connection()
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+        except sqlite3.Error as error:
+            self._thread.__dict__.clear()
+            raise LedgerDown("ledger-down") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        """Open the file once in each thread, and again in a process that was forked since."""
+        mine = self._thread.__dict__
+        if mine.get("pid") != os.getpid():
+            mine.update(pid=os.getpid(), db=_open(self._path))
+        return cast(sqlite3.Connection, mine["db"])
+
+
+def _open(path: str) -> sqlite3.Connection:
+    """Open the file, made and set up if need be, in autocommit mode: transactions are begun by hand."""
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+    end = time.monotonic() + 1
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(SCHEMA)
+            return db
+        except sqlite3.OperationalError as error:
+            # The first to open a new file collide: a switch of the journal ignores the timeout when it finds a lock.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+
+
+def _look(db: sqlite3.Connection, key: str) -> tuple[Record | None, float]:
+    row = db.execute("SELECT state, fence, replay, finished, written FROM events WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None, 0.0
+    state, fence, replay, finished, written = row
+    return Record(State(state), fence, replay, frozenset(json.loads(finished))), written
+
+
+def _text(finished: frozenset[str]) -> str:
+    return json.dumps(sorted(finished))
