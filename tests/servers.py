@@ -85,7 +85,7 @@ def start(command: list[str], port: int, output: Path, env: dict[str, str], seco
 
     try:
         until(listening, seconds, 0.05)
-    except AssertionError:
+    except BaseException:
         server.stop()
         raise
     return server

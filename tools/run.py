@@ -40,7 +40,9 @@ def main() -> int:
     manager = Manager()
     if not queue:
         data = shlex.quote(str(local.FOLDER / "queue.db"))
-        manager.add_process("queue", f"exec {PYTHON} -m tools.broker --port {QUEUE_PORT} --data {data}", env=env)
+        manager.add_process(
+            "queue", _kept_alive(f"{PYTHON} -m tools.broker --port {QUEUE_PORT} --data {data}"), env=env
+        )
     manager.add_process("processor", _function("processor", "process", PROCESSOR_PORT), env=env | _processor())
     receiver = {"TOPIC": local.TOPIC, "KEYS": "env", "SOURCES": str(file.resolve())} | keys.for_receiver()
     topics = f"{PYTHON} -m tools.topics http://{HOST}:{PROCESSOR_PORT}"
@@ -63,7 +65,15 @@ def _processor() -> dict[str, str]:
 
 def _function(name: str, target: str, port: int) -> str:
     source = shlex.quote(str(Path("functions") / name / "main.py"))
-    return f"exec {PYTHON} -m functions_framework --target {target} --source {source} --host {HOST} --port {port}"
+    return _kept_alive(
+        f"{PYTHON} -m functions_framework --target {target} --source {source} --host {HOST} --port {port}"
+    )
+
+
+def _kept_alive(command: str) -> str:
+    """Start it again when it is killed, as the platform does; an error of its own (a wrong file, say) ends the run."""
+    again = "echo ended: starting it again; sleep 1"
+    return f"{{ while :; do {command}; code=$?; [ $code -gt 0 ] && [ $code -lt 128 ] && exit $code; {again}; done; }}"
 
 
 def _listens(port: int) -> bool:

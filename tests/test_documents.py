@@ -1,0 +1,114 @@
+"""What the documents show is true."""
+
+import ast
+import base64
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from functions.receiver import errors
+from functions.receiver.providers import PROVIDERS
+from functions.receiver.schemes import SCHEMES
+from functions.receiver.sources import load
+from tests.servers import ROOT
+
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    """The blocks of the README in one language, without their indentation."""
+    found = [(indentation, text) for indentation, other, text in BLOCK.findall(README) if other == language]
+    return ["\n".join(line.removeprefix(indentation) for line in text.splitlines()) for indentation, text in found]
+
+
+def test_the_readme_says_what_it_is_shows_it_and_gives_two_commands_within_a_screen() -> None:
+    opening = README.partition("## Add a sender")[0]
+    assert opening.index("template for receiving webhooks") < opening.index("```mermaid") < opening.index("$ make run")
+    assert "$ make test" in opening
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_make_verb_that_is_named_is_there(document: Path) -> None:
+    verbs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|\$ )(?:[A-Z_]+=(?:\"[^\"]*\"|\S+) )?make ([a-z-]+)", document.read_text()))
+    later = set(re.findall(r"`make ([a-z-]+)`", document.read_text().partition("To come:")[2]))
+    assert named - later <= verbs
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text())
+    assert not [link for link in links if not (document.parent / link).exists()]
+
+
+@pytest.mark.parametrize("text", blocks("yaml"), ids=["a known provider", "a sender of one's own"])
+def test_every_source_that_is_shown_can_be_used(text: str, tmp_path: Path) -> None:
+    (tmp_path / "sources.yaml").write_text(text)
+    assert load(tmp_path / "sources.yaml")
+
+
+def test_the_sources_that_come_with_the_template_can_be_used() -> None:
+    assert set(load(ROOT / "functions/receiver/sources.yaml")) == {"github", "stripe", "slack", "erp"}
+
+
+def test_the_handler_that_is_shown_books_a_payment(tmp_path: Path) -> None:
+    (shown,) = blocks("python")
+    names = {node.name for node in ast.walk(ast.parse(shown)) if isinstance(node, ast.FunctionDef)}
+    assert names == {"book"}
+    from functions.processor.errors import GiveUp
+    from functions.processor.handlers import Event, on
+    from functions.processor.message import read
+
+    scope = {"Event": Event, "GiveUp": GiveUp, "on": lambda pattern: lambda handler: handler}
+    exec(shown.replace("from . import Event, GiveUp, on\n", ""), scope)
+    push = json.loads((ROOT / "tests/contract/push-v1.json").read_text())
+    def event(currency: str) -> Event:
+        body = json.dumps({"data": {"object": {"currency": currency, "amount": 1}}}).encode()
+        message = push["message"] | {"data": base64.b64encode(body).decode()}
+        return read(json.dumps(push | {"message": message}).encode(), deadline=0)
+
+    assert callable(on)
+    book = scope["book"]
+    assert callable(book)
+    book(event("eur"))
+    with pytest.raises(GiveUp):
+        book(event("usd"))
+
+
+def test_the_status_table_has_every_status_that_is_given() -> None:
+    table = README.partition("## What a sender is told")[2].partition("There is no 500")[0]
+    given = {kind.status for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "status")}
+    assert {int(status) for status in re.findall(r"\b[245]\d\d\b", table)} == given | {200}
+
+
+def test_the_readme_lists_every_provider_and_the_changelog_counts_them() -> None:
+    listed = README.partition("known so far: ")[2].partition(".")[0].replace("\n", " ")
+    assert listed.split(", ") == sorted(PROVIDERS)
+    assert f"The receiver: {len(PROVIDERS)} providers" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_help_lists_every_verb() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines()} >= {"run", "send", "test", "check", "bench"}
+
+
+@pytest.mark.parametrize("name", ["log.py", "matching.py"])
+def test_the_twins_of_the_two_functions_are_equal(name: str) -> None:
+    receiver, processor = (ROOT / "functions" / function / name for function in ("receiver", "processor"))
+    assert receiver.read_text() == processor.read_text()
+
+
+def test_every_file_says_its_purpose_in_one_line() -> None:
+    for file in [*ROOT.glob("functions/**/*.py"), *ROOT.glob("tools/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]:
+        docstring = ast.get_docstring(ast.parse(file.read_text()))
+        assert docstring, file
+        assert docstring.splitlines()[0].endswith((".", "`")), file
+
+
+def test_every_scheme_has_a_name_for_sources_yaml() -> None:
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in SCHEMES)
