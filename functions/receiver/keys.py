@@ -44,7 +44,7 @@ class Keys:
 
     def of(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
         """All live secrets, newest first; Failed if there is none, or if it can't be read."""
-        kept = self._kept.setdefault(name, _Kept())
+        kept = self._kept.get(name) or self._kept.setdefault(name, _Kept())
         if self._clock() >= kept.due:
             self._read(name, kept, deadline)
         if not kept.keys or self._clock() - kept.read > STALE:
@@ -53,7 +53,7 @@ class Keys:
 
     def refreshed(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
         """The same, read anew because a proof failed; at most once a minute, whoever fails."""
-        kept = self._kept.setdefault(name, _Kept())
+        kept = self._kept.get(name) or self._kept.setdefault(name, _Kept())
         if self._clock() >= kept.refresh:
             kept.refresh = self._clock() + FRESH
             kept.due = 0.0

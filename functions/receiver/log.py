@@ -7,6 +7,8 @@ from contextlib import suppress
 # https://docs.cloud.google.com/logging/docs/structured-logging
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LONGEST = 256
+LEAST = os.environ.get("LOG_LEVEL", "INFO")
+TRACES = f"projects/{os.environ.get('PROJECT', '-')}/traces"
 
 
 def write(severity: str, message: str, traceparent: str | None = None, **fields: str | int | float | None) -> None:
@@ -16,14 +18,14 @@ def write(severity: str, message: str, traceparent: str | None = None, **fields:
     trace of the request. The line goes straight to the file descriptor: the platform wraps `sys.stdout` and would parse
     what a sender wrote as fields of its own. A log that can't be written must not fail a webhook.
     """
-    if LEVELS.index(severity) < LEVELS.index(os.environ.get("LOG_LEVEL", "INFO")):
+    if LEVELS.index(severity) < LEVELS.index(LEAST):
         return
     line: dict[str, str | int | float] = {"severity": severity, "message": _safe(message)}
     for name, value in fields.items():
         if value is not None:
             line[name] = _safe(value) if isinstance(value, str) else value
     if traceparent:
-        line["logging.googleapis.com/trace"] = f"projects/{os.environ.get('PROJECT', '-')}/traces/{traceparent[3:35]}"
+        line["logging.googleapis.com/trace"] = f"{TRACES}/{traceparent[3:35]}"
     with suppress(OSError):
         os.write(1, json.dumps(line).encode() + b"\n")
 

@@ -46,7 +46,7 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
         "ce-time": datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
         "ce-subject": places.find(row.subject) if row.subject else None,
         "ce-traceparent": traceparent,
-        "ce-signed": "id" if _signed(source) else None,
+        "ce-signed": "id" if source.id_is_signed else None,
         "ce-headers": _headers(webhook, source.headers),
         "content-type": webhook.header("content-type"),
         "content-encoding": webhook.header("content-encoding"),
@@ -67,12 +67,6 @@ def _id(places: Places, where: str | tuple[str, ...]) -> str:
     return f"sha256:{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()}"
 
 
-def _signed(source: Source) -> bool:
-    row = source.provider
-    each = [place for several in ((row.id,) if isinstance(row.id, str) else row.id) for place in several.split("|")]
-    return bool(each) and row.scheme is not None and all(row.scheme.covers(place) for place in each)
-
-
 def _headers(webhook: Webhook, names: tuple[str, ...]) -> str | None:
     """The headers that the source keeps, as JSON; one that would take it over 1,024 bytes is left out whole."""
     kept: dict[str, str] = {}
@@ -85,5 +79,6 @@ def _headers(webhook: Webhook, names: tuple[str, ...]) -> str | None:
 
 def _safe(value: str) -> str:
     """Text that Pub/Sub takes: no control characters, at most 1,024 bytes of UTF-8, cut at a character."""
-    clean = CONTROL.sub("", value)
-    return clean if clean.isascii() and len(clean) <= LONGEST else clean.encode()[:LONGEST].decode(errors="ignore")
+    if len(value) <= LONGEST and value.isascii() and value.isprintable():
+        return value
+    return CONTROL.sub("", value).encode()[:LONGEST].decode(errors="ignore")

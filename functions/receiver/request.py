@@ -1,11 +1,14 @@
 """Reads a webhook from the platform: once, whole, in time, and within its limits."""
 
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
 
 import flask
 
@@ -21,6 +24,30 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 CLOUD_TRACE = re.compile(r"([0-9a-f]{32})/([0-9]{1,20})(?:;o=([01]))?")
 
 
+class Headers(Mapping[str, str]):
+    """The headers of a request under their names in lower case, looked up where the server has them already."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        return str(self._environ[_variable(name)])
+
+    def __iter__(self) -> Iterator[str]:
+        names = (name for name in self._environ if name == "CONTENT_TYPE" or name.startswith("HTTP_"))
+        return (name.removeprefix("HTTP_").replace("_", "-").lower() for name in names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@lru_cache
+def _variable(name: str) -> str:
+    return "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
+
+
 class Memory:
     """What large bodies may take together: they are held before they are proved."""
 
@@ -31,7 +58,6 @@ class Memory:
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
         """Keep `size` bytes for this request; Failed when they are taken."""
-        size = size if size > LARGE else 0
         with self._lock:
             if size > self._free:
                 raise Failed("memory")
@@ -56,9 +82,9 @@ def path_of(request: flask.Request) -> str:
 
 def traceparent_of(request: flask.Request) -> str | None:
     """The W3C trace context of the request, made from Google's own header where only that is there."""
-    if TRACEPARENT.fullmatch(given := request.headers.get("traceparent", "")):
-        return given
-    if cloud := CLOUD_TRACE.fullmatch(request.headers.get("X-Cloud-Trace-Context", "")):
+    if TRACEPARENT.fullmatch(given := request.environ.get("HTTP_TRACEPARENT", "")):
+        return str(given)
+    if cloud := CLOUD_TRACE.fullmatch(request.environ.get("HTTP_X_CLOUD_TRACE_CONTEXT", "")):
         return f"00-{cloud[1]}-{int(cloud[2]) % 2**64:016x}-0{cloud[3] or 0}"
     return None
 
@@ -72,59 +98,68 @@ def read(request: flask.Request, source: Source, deadline: Deadline) -> Iterator
     if length is not None and length > limit:
         raise BodyTooLarge("body")
     query = request.environ.get("QUERY_STRING", "")
-    with MEMORY.hold(limit if length is None and "HTTP_TRANSFER_ENCODING" in request.environ else length or 0):
+    size = limit if length is None and "HTTP_TRANSFER_ENCODING" in request.environ else length or 0
+    with MEMORY.hold(size) if size > LARGE else nullcontext():
         yield Webhook(
             body=_body(request, length, limit, deadline),
-            headers=_headers(request.environ),
+            headers=Headers(request.environ),
             url=f"{source.public_url}?{query}" if query else source.public_url,
             query=query,
             method=request.method,
         )
 
 
-def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    found = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
-    return found | {"content-type": environ.get("CONTENT_TYPE", "")}
-
-
 def _body(request: flask.Request, length: int | None, limit: int, deadline: Deadline) -> bytes:
     # Read past the framework: neither a cut-off body nor one that its size limit cut would be an error there.
     stream, peer = request.environ["wsgi.input"], request.environ.get("gunicorn.socket")
     try:
-        body = _at_once(stream, peer, length) if length is not None and peer else None
-        if body is None:
-            body = _in_time(stream, peer, limit + 1 if length is None else length, deadline)
+        if peer is None:  # not under gunicorn
+            body = bytes(stream.read(limit + 1))
+        elif length is None:
+            body = _chunks(stream, peer, limit + 1, deadline)
+        else:
+            body = _bytes(stream, peer, length, deadline)
     except Exception as error:
         deadline.left()  # a body that we ended ourselves is late, not cut off
         raise Malformed("cut_off") from error
     if length is not None and len(body) != length:
-        deadline.left()
         raise Malformed("cut_off")
     if len(body) > limit:
         raise BodyTooLarge("body")
     return body
 
 
-def _at_once(stream: BinaryIO, peer: socket.socket, length: int) -> bytes | None:
-    """Read a body that has arrived already, as nearly all have, without the cost of a watch on the clock."""
+def _bytes(stream: Any, peer: socket.socket, length: int, deadline: Deadline) -> bytes:
+    """Read so many bytes, however slowly they drip, until the deadline."""
+    if _is_here(stream, length):
+        return bytes(stream.read(length))
     timeout = peer.gettimeout()
     peer.settimeout(0)
     try:
-        return stream.read(length)
-    except BlockingIOError:  # what was read so far stays in the stream
-        return None
+        while True:
+            try:
+                return bytes(stream.read(length))
+            except BlockingIOError:  # what has come so far stays in the stream
+                stream.failed = False  # gunicorn takes it for a broken connection, and would end it after our answer
+                wait = select.poll()
+                wait.register(peer, select.POLLIN)
+                wait.poll(deadline.left() * 1000)
     finally:
         peer.settimeout(timeout)
 
 
-def _in_time(stream: BinaryIO, peer: socket.socket | None, size: int, deadline: Deadline) -> bytes:
-    """Read a body that is still on its way; at the deadline its socket ends, however slowly it drips."""
-    if peer is None:  # not under gunicorn
-        return stream.read(size)
+def _is_here(stream: Any, length: int) -> bool:
+    """Whether gunicorn read the body together with the headers, as it does with most; then no socket is touched."""
+    buffer = getattr(getattr(getattr(stream, "reader", None), "unreader", None), "buf", None)
+    return isinstance(buffer, BytesIO) and buffer.getbuffer().nbytes >= length
+
+
+def _chunks(stream: Any, peer: socket.socket, most: int, deadline: Deadline) -> bytes:
+    """Read chunks until the last one; an interrupted reader of chunks can't go on, so a timer ends the connection."""
     clock = threading.Timer(deadline.left(), peer.shutdown, [socket.SHUT_RD])
     clock.daemon = True
     clock.start()
     try:
-        return stream.read(size)
+        return bytes(stream.read(most))
     finally:
         clock.cancel()

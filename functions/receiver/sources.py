@@ -33,6 +33,7 @@ class Source:
     only: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     public_url: str = ""
+    id_is_signed: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -126,7 +127,13 @@ def _source(name: str, entry: _Entry) -> Source:
     if row.scheme and row.scheme.signs_url and "public_url" not in given:
         raise _Wrong(entry, "needs public_url, the address the sender calls: the URL is part of what it signs")
     own = {option: _frozen(given[option]) for option in OWN if option in given}
-    return Source(name, given.get("provider", name), row, **own)
+    return Source(name, given.get("provider", name), row, id_is_signed=_id_is_signed(row), **own)
+
+
+def _id_is_signed(row: Provider) -> bool:
+    """Whether the proof covers every place of the id, so that nobody can put another event's id into a request."""
+    places = [place for part in ((row.id,) if isinstance(row.id, str) else row.id) for place in part.split("|")]
+    return bool(places) and row.scheme is not None and all(row.scheme.covers(place) for place in places)
 
 
 def _scheme(entry: _Entry) -> Scheme | None:

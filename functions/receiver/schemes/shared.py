@@ -53,9 +53,10 @@ class Basic(Scheme):
     def verify(self, webhook: Webhook, secret: str) -> None:
         if not (given := webhook.header("authorization")):
             raise Unproved("missing")
-        encoded = BASIC.fullmatch(given)
+        if not (encoded := BASIC.fullmatch(given)):
+            raise Unproved("encoding")
         try:
-            user_and_password = base64.b64decode(encoded[1], validate=True) if encoded else b""
+            user_and_password = base64.b64decode(encoded[1], validate=True)
         except ValueError:
             raise Unproved("encoding") from None
         if not same(user_and_password, secret):
