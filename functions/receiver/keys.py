@@ -9,17 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
+
 from . import log
-from .calls import CallFailed, within
+from .calls import CHANNEL, within
 from .deadline import Deadline
 from .errors import Failed
 from .schemes import Key
 
 FRESH, STALE = 60.0, 24 * 3600.0
 ASK_AGAIN = 2.0  # after the store failed
+GONE = ("secret_missing", "secret_empty", "secret_form")  # the store has spoken: there is no such secret any more
 SHORT = 16
 PLACEHOLDERS = {"changeme", "whsec_...", "..."}
-SECRET = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----|[^\r\n]+", re.DOTALL)
+SECRET = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----|[^\r\n]+", re.DOTALL)
 
 Fetch = Callable[[str, Deadline], tuple[str, str]]
 
@@ -46,7 +49,8 @@ class Keys:
         """All live secrets, newest first; Failed if there is none, or if it can't be read."""
         kept = self._kept.get(name) or self._kept.setdefault(name, _Kept())
         if self._clock() >= kept.due:
-            self._read(name, kept, deadline)
+            # One request reads; the others wait for it only if there is nothing older to work with.
+            self._read(name, kept, deadline, wait=not kept.keys)
         if not kept.keys or self._clock() - kept.read > STALE:
             raise Failed(kept.reason or "secret_store")
         return kept.keys
@@ -57,15 +61,16 @@ class Keys:
         if self._clock() >= kept.refresh:
             kept.refresh = self._clock() + FRESH
             kept.due = 0.0
+        self._read(name, kept, deadline, wait=True)  # it may be on its way just now
         return self.of(name, deadline)
 
-    def _read(self, name: str, kept: _Kept, deadline: Deadline) -> None:
-        # One request reads; the others wait for it only if there is nothing older to work with.
-        if not kept.lock.acquire(timeout=0 if kept.keys else deadline.left()):
+    def _read(self, name: str, kept: _Kept, deadline: Deadline, wait: bool) -> None:
+        if not kept.lock.acquire(timeout=deadline.left() if wait else 0):
             return
         try:
             if self._clock() >= kept.due:
-                self._update(name, kept, deadline)
+                # Where there is a secret already, most of the time is left to the queue.
+                self._update(name, kept, Deadline(deadline.left() / 4) if kept.keys else deadline)
         finally:
             kept.lock.release()
 
@@ -73,7 +78,7 @@ class Keys:
         try:
             keys = parse(*self._fetch(name, deadline))
         except Failed as error:
-            if error.reason != "secret_store":  # the store has spoken: there is no secret any more
+            if error.reason in GONE:
                 kept.keys = ()
             kept.reason, kept.due = error.reason, self._clock() + ASK_AGAIN
             return
@@ -87,13 +92,21 @@ class Keys:
 
 def parse(text: str, version: str) -> tuple[Key, ...]:
     """Read the secrets in a text, one a line, newest first, a PEM block being one; Failed if there is none."""
-    found = [match.strip() for match in SECRET.findall(text)]
+    found = [match.strip(" \t\0") for match in SECRET.findall(text.removeprefix("\ufeff"))]
     keys = tuple(Key(secret, f"{version}:{n}") for n, secret in enumerate(filter(None, found), 1))
-    if any("\ud800" <= character <= "\udfff" for character in text):  # bytes that are no UTF-8
-        raise Failed("secret_form")
     if not keys or any(key.secret.lower() in PLACEHOLDERS for key in keys):
         raise Failed("secret_empty")
+    if any(_is_no_text(key.secret) or _is_cut_off(key.secret) for key in keys):
+        raise Failed("secret_form")
     return keys
+
+
+def _is_no_text(secret: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in secret)  # bytes of the environment, not UTF-8
+
+
+def _is_cut_off(secret: str) -> bool:
+    return secret.startswith("-----BEGIN") and "-----END" not in secret
 
 
 def keys_from(kind: str, project: str) -> Keys:
@@ -116,7 +129,7 @@ class SecretManager:
         # Loaded with the function, used only in the worker: no channel may cross the fork.
         from google.cloud import secretmanager_v1
 
-        self._library: Any = secretmanager_v1
+        self._client_class: Any = secretmanager_v1.SecretManagerServiceClient
         self._project = project
         self._client: Any = None
         self._lock = threading.Lock()
@@ -126,11 +139,9 @@ class SecretManager:
         path = f"projects/{self._project}/secrets/webhook-{name}/versions/latest"
         try:
             version = self._connected().access_secret_version(name=path, **within(deadline))
-        except CallFailed as error:
+        except Exception as error:  # also: no credentials, or no network to fetch them by
             gone = getattr(error, "code", None) in (400, 403, 404)
             raise Failed("secret_missing" if gone else "secret_store") from error
-        except Exception as error:
-            raise Failed("secret_store") from error
         try:
             return version.payload.data.decode(), version.name.rpartition("/")[2]
         except UnicodeDecodeError:
@@ -139,13 +150,8 @@ class SecretManager:
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._client = self._library.SecretManagerServiceClient(transport=self._transport())
+                transport = self._client_class.get_transport_class("grpc")
+                host = os.environ.get("SECRET_MANAGER_EMULATOR_HOST")
+                channel = grpc.insecure_channel(host, CHANNEL) if host else transport.create_channel(options=CHANNEL)
+                self._client = self._client_class(transport=transport(channel=channel))
             return self._client
-
-    def _transport(self) -> Any:
-        if not (host := os.environ.get("SECRET_MANAGER_EMULATOR_HOST")):
-            return None
-        import grpc
-
-        transport = self._library.SecretManagerServiceClient.get_transport_class("grpc")
-        return transport(channel=grpc.insecure_channel(host))

@@ -42,7 +42,7 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
         "ce-specversion": "1.0",
         "ce-id": _id(places, row.id),
         "ce-source": f"/{source.name}",
-        "ce-type": f"{source.prefix}.{(row.type and places.find(row.type)) or 'unknown'}",
+        "ce-type": f"{source.prefix}.{_type(places, row.type)}",
         "ce-time": datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
         "ce-subject": places.find(row.subject) if row.subject else None,
         "ce-traceparent": traceparent,
@@ -51,7 +51,12 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
         "content-type": webhook.header("content-type"),
         "content-encoding": webhook.header("content-encoding"),
     }
-    return Message(webhook.body, {name: _safe(value) for name, value in attributes.items() if value})
+    safe = {name: _safe(value) for name, value in attributes.items() if value}
+    return Message(webhook.body, {name: value for name, value in safe.items() if value})
+
+
+def _type(places: Places, where: str) -> str:
+    return _safe((where and places.find(where)) or "") or "unknown"
 
 
 def _id(places: Places, where: str | tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
@@ -60,7 +61,13 @@ class Places:
         next reader takes can't be known.
         """
         try:
-            return json.loads(self.webhook.body.decode(), object_pairs_hook=_unambiguous)
+            return json.loads(
+                self.webhook.body.decode(),
+                object_pairs_hook=_unambiguous,
+                parse_int=str,  # as it was written, however long
+                parse_float=str,
+                parse_constant=lambda name: None,
+            )
         except (ValueError, RecursionError):
             return None
 
@@ -84,12 +91,12 @@ def _only(fields: dict[str, list[str]], name: str) -> str | None:
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        return {name: value for name, value in pairs if names.count(name) == 1}
+        times = Counter(name for name, _ in pairs)
+        return {name: value for name, value in pairs if times[name] == 1}
     return found
 
 
 def _text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str | int | float) else None
+    return value if isinstance(value, str) else None

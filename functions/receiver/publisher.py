@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from queue import Empty, SimpleQueue
@@ -12,7 +13,7 @@ import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest, PubsubMessage
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from .calls import ONE_TRY, within
+from .calls import CHANNEL, ONE_TRY, within
 from .deadline import Deadline
 from .errors import Failed
 from .message import Message
@@ -24,8 +25,6 @@ MOST_BYTES = 9_500_000
 MOST_IN_FLIGHT = 4
 PATIENCE = 0.25
 MOST_YIELDS = 16
-# Without these a channel that lost its server waits up to two minutes before it looks for it again.
-CHANNEL = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
 # The protobuf classes behind Google's own: the same messages, without a copy of each on its way into the request.
 RawMessage, RawRequest = PubsubMessage.pb(), PublishRequest.pb()
 
@@ -78,10 +77,8 @@ class Publisher:
             return None
 
     def _hear(self, mine: Waiting, deadline: Deadline) -> str | Turn:
-        try:
+        with suppress(Empty, Failed):
             return mine.news.get(timeout=min(PATIENCE, deadline.left()))
-        except Empty:
-            pass
         with self._lock:
             if mine in self._waiting and self._in_flight < MOST_IN_FLIGHT:
                 self._waiting.remove(mine)

@@ -17,8 +17,8 @@ from .providers import PROVIDERS, Provider
 from .schemes import SCHEMES, Scheme
 
 # The platform keeps some paths for itself: https://docs.cloud.google.com/run/docs/known-issues#ah
-NAME = re.compile(r"(?!eventlog$)(?!.*--)[a-z](?:[a-z0-9-]{0,38}[a-y0-9])?")
-HEADER = re.compile(r"(?!(?i:authorization|cookie)$)(?!.*(?i:signature|secret|token))[A-Za-z0-9-]+")
+NAME = re.compile(r"(?!eventlog$|z$)(?!.*--)[a-z](?:[a-z0-9-]{0,38}[a-y0-9])?")
+HEADER = re.compile(r"(?!.*(?i:authorization|cookie|signature|secret|token))[A-Za-z0-9-]+")
 MOST = 9_000_000
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -91,7 +91,10 @@ class _Entry:
 
     @property
     def value(self) -> Any:
-        return yaml.constructor.SafeConstructor().construct_document(self.node)
+        try:
+            return yaml.constructor.SafeConstructor().construct_document(self.node)
+        except (yaml.YAMLError, ValueError, TypeError) as error:
+            raise _Wrong(self, f"can't be read: {getattr(error, 'problem', None) or error}") from None
 
 
 def _entries(node: yaml.Node | None, parent: _Entry | None = None) -> dict[str, _Entry]:
@@ -99,6 +102,8 @@ def _entries(node: yaml.Node | None, parent: _Entry | None = None) -> dict[str, 
         raise _Wrong(parent or _Entry("the file", 1, yaml.ScalarNode("", "")), "must be a mapping of names to values")
     found: dict[str, _Entry] = {}
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise _Wrong(parent or _Entry("the file", key.start_mark.line + 1, key), "has a name that is no text")
         name = str(key.value)
         entry = _Entry(f"{parent.key}.{name}" if parent else name, key.start_mark.line + 1, value)
         if name in found:
@@ -190,7 +195,8 @@ def _is_whole(value: Any, least: int, most: int) -> bool:
 def _is_url(value: Any) -> bool:
     try:
         parts = urlsplit(value)
-        return parts.scheme in ("https", "http") and bool(parts.netloc) and not parts.query and parts.port != 0
+        extra = parts.query or parts.fragment or re.search(r"\s", value)
+        return parts.scheme in ("https", "http") and bool(parts.netloc) and not extra and parts.port != 0
     except (ValueError, TypeError, AttributeError):
         return False
 
@@ -198,7 +204,7 @@ def _is_url(value: Any) -> bool:
 ROW = ("type", "id", "subject", "max_body", "deadline")
 OWN = ("only", "headers", "public_url")
 OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "provider": (lambda v: v in PROVIDERS, f"one of {', '.join(sorted(PROVIDERS))}"),
+    "provider": (lambda v: isinstance(v, str) and v in PROVIDERS, f"one of {', '.join(sorted(PROVIDERS))}"),
     "verify": (
         lambda v: isinstance(v, str | dict),
         "a scheme with its parameters, such as {hmac: {header: X-Signature}}",

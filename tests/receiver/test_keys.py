@@ -228,7 +228,6 @@ def test_forged_requests_to_one_source_do_not_use_up_the_renewal_of_another() ->
     assert values(keys.refreshed("github", soon())) == [NEW]
 
 
-@pytest.mark.xfail(reason="who comes while the renewal is in flight is judged by the old secret", strict=True)
 def test_every_request_that_is_signed_with_the_new_secret_gets_in_while_one_fetches_it() -> None:
     store = Store()
 
@@ -295,7 +294,6 @@ def test_an_empty_version_takes_away_the_secret_before_it() -> None:
     assert failure(lambda: keys.refreshed("erp", soon())) == "secret_empty"
 
 
-@pytest.mark.xfail(reason="a fetch that ran out of time counts as an answer of the store", strict=True)
 def test_a_fetch_that_ran_out_of_time_takes_no_secret_away() -> None:
     store = Store()
     keys = Keys(store, Clock())
@@ -456,7 +454,6 @@ def test_a_known_secret_serves_while_google_is_down(store: FakeSecretManager) ->
     assert values(keys.of("erp", soon(0.3))) == [OLD]
 
 
-@pytest.mark.xfail(reason="the reader waits for the store until its deadline, though it has a secret", strict=True)
 def test_a_known_secret_leaves_time_to_publish_while_google_is_down(store: FakeSecretManager) -> None:
     clock = Clock()
     keys = Keys(SecretManager("acme"), clock)
@@ -485,9 +482,6 @@ def test_after_a_cold_start_without_the_store_it_works_again_soon_and_without_a_
     assert until(read, 3) == [OLD]
 
 
-@pytest.mark.xfail(
-    reason="after a long outage gRPC looks for the store again after up to two minutes only", strict=True
-)
 def test_the_store_is_looked_for_every_other_second_however_long_it_was_away(
     store: FakeSecretManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

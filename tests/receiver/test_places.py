@@ -80,12 +80,15 @@ NO_JSON = {
     "200,000 opened lists": b"[" * 200_000,
     "200,000 opened objects": b'{"id":' * 200_000,
     "200,000 closed lists beside it": b'{"id": 1, "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
-    "a number of 5,000 digits": b'{"id": ' + b"9" * 5000 + b"}",
     "a list": b'[{"id": 1}]',
     "text": b'"id"',
     "a number": b"5",
     "null": b"null",
 }
+
+
+def test_a_number_of_5000_digits_is_found_as_it_was_written() -> None:
+    assert find("json:id", b'{"id": ' + b"9" * 5000 + b"}") == "9" * 5000
 
 
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
@@ -96,13 +99,11 @@ def test_nothing_is_found_in_what_is_no_object_and_nothing_is_raised(body: bytes
     assert time.monotonic() - start < 0.5
 
 
-@pytest.mark.xfail(reason="json.loads takes NaN, Infinity and -Infinity, which are not JSON", strict=True)
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_in_json_is_none(text: str) -> None:
     assert find("json:id", b'{"id": %s}' % text.encode()) is None
 
 
-@pytest.mark.xfail(reason="a float is written anew, with 17 digits at most", strict=True)
 @pytest.mark.parametrize(
     ("one", "other"),
     [("12345678901234567.1", "12345678901234567.2"), ("1e400", "1e500"), ("0.1", "0.10000000000000000001")],
@@ -111,7 +112,6 @@ def test_two_numbers_that_are_written_differently_are_two_ids(one: str, other: s
     assert find("json:id", b'{"id": %s}' % one.encode()) != find("json:id", b'{"id": %s}' % other.encode())
 
 
-@pytest.mark.xfail(reason="takes time by the square of the number of keys", strict=True)
 def test_a_key_that_stands_twice_among_many_costs_no_more_than_reading() -> None:
     body = json.dumps({f"key{n}": n for n in range(5_000)}).encode()
     start = time.monotonic()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import Failed, Unproved
 from ..webhook import Webhook
-from .base import IN_BODY, Scheme, check_time, with_headers
+from .base import IN_BODY, Scheme, check_names, check_time, with_headers
 from .mac import signed, template
 
 SIGNATURE = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
@@ -22,6 +22,9 @@ class Ed25519(Scheme):
 
     def __post_init__(self) -> None:
         template(self.signs)
+        check_names(self.header, self.timestamp)
+        if not (self.header and self.timestamp):
+            raise ValueError("header and timestamp can't be empty")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

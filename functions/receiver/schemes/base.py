@@ -10,6 +10,7 @@ from ..errors import Failed, NotAccepted, Unproved
 from ..webhook import Webhook
 
 IN_BODY = ("json", "form", "besides", "digest")  # the kinds of places that the body covers
+HEADER = re.compile(r"[A-Za-z0-9-]*")
 DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -77,6 +78,12 @@ def same(given: str | bytes, wanted: str | bytes) -> bool:
 def among(wanted: str | bytes, candidates: Iterable[str]) -> bool:
     """Whether one is the one wanted; all are compared, so that the time does not tell which."""
     return sum(same(candidate, wanted) for candidate in candidates) > 0
+
+
+def check_names(*headers: str) -> None:
+    """ValueError unless each is the name of a header, or empty."""
+    if wrong := [name for name in headers if not HEADER.fullmatch(name)]:
+        raise ValueError(f"{wrong[0]!r} is no name of a header")
 
 
 def check_time(text: str, webhook: Webhook, tolerance: int) -> None:

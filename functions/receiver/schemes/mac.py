@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ..errors import Unproved
 from ..webhook import Webhook
-from .base import IN_BODY, Scheme, among, check_time, with_headers
+from .base import IN_BODY, Scheme, among, check_names, check_time, with_headers
 
 MOST_SIGNATURES = 10  # more than any rotation needs; each costs a comparison before anything is proved
 PARTS = ("body", "timestamp", "id", "url", "method")
@@ -54,6 +54,9 @@ class Mac(Scheme):
 
     def __post_init__(self) -> None:
         template(self.signs)
+        check_names(self.header)
+        if not self.header:
+            raise ValueError("header: can't be empty")
         if self.digest not in hashlib.algorithms_guaranteed or self.digest.startswith("shake"):
             raise ValueError(f"digest: no {self.digest}; there are sha256, sha512, sha1 and what hashlib has")
         if self.encoding not in ENCODINGS:
@@ -92,6 +95,13 @@ class Hmac(Mac):
     id: str = ""
     separator: str = ""
 
+    def __post_init__(self) -> None:
+        Mac.__post_init__(self)
+        check_names(self.timestamp, self.id)
+        for name, header in {"timestamp": self.timestamp, "id": self.id}.items():
+            if f"{{{name}}}" in self.signs and not header:
+                raise ValueError(f"signs has {{{name}}}, so it needs {name}, the header that holds it")
+
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         if self.timestamp:
             webhook = with_headers(webhook, **{self.timestamp: str(int(webhook.received))})
@@ -125,6 +135,11 @@ class Timestamped(Mac):
     timestamp: str = "t"
     signature: str = "v1"
     separator: str = ","
+
+    def __post_init__(self) -> None:
+        Mac.__post_init__(self)
+        if not (self.separator and self.timestamp and self.signature):
+            raise ValueError("separator, timestamp and signature can't be empty")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         now = str(int(webhook.received))

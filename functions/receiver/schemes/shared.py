@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlencode
 
-from ..errors import Unproved
+from ..errors import Failed, Unproved
 from ..webhook import Webhook
-from .base import Scheme, same, with_headers
+from .base import Scheme, check_names, same, with_headers
 
 BASIC = re.compile(r"basic ([A-Za-z0-9+/]+={0,2})", re.ASCII | re.IGNORECASE)
 
@@ -24,23 +24,27 @@ class Token(Scheme):
     def __post_init__(self) -> None:
         if bool(self.header) == bool(self.query):
             raise ValueError("needs either header or query")
+        check_names(self.header)
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         if self.header:
-            return with_headers(webhook, **{self.header: self.prefix + secret})
+            return with_headers(webhook, **{self.header: (self.prefix + secret).encode().decode("latin-1")})
         query = "&".join(filter(None, [webhook.query, urlencode({self.query: secret})]))
         return replace(webhook, query=query, url=f"{webhook.url.partition('?')[0]}?{query}")
 
     def verify(self, webhook: Webhook, secret: str) -> None:
-        given = webhook.header(self.header) if self.header else self._in_query(webhook)
+        given = self._in_header(webhook) if self.header else self._in_query(webhook)
         if not given:
             raise Unproved("missing")
         if not same(given, self.prefix + secret):
             raise Unproved("mismatch")
 
-    def _in_query(self, webhook: Webhook) -> str:
+    def _in_header(self, webhook: Webhook) -> bytes:
+        return webhook.header(self.header).encode("latin-1", "backslashreplace")  # a server reads bytes as latin-1
+
+    def _in_query(self, webhook: Webhook) -> bytes:
         values = parse_qs(webhook.query, max_num_fields=100).get(self.query, [])
-        return values[0] if len(values) == 1 else ""
+        return values[0].encode() if len(values) == 1 else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class Basic(Scheme):
     def verify(self, webhook: Webhook, secret: str) -> None:
         if not (given := webhook.header("authorization")):
             raise Unproved("missing")
+        if not secret.partition(":")[2]:
+            raise Failed("secret_form")
         if not (encoded := BASIC.fullmatch(given)):
             raise Unproved("encoding")
         try:

@@ -38,10 +38,11 @@ class StandardWebhooks(Scheme):
         check_time(webhook.header(f"{self.prefix}-timestamp"), webhook, self.tolerance)
         if len(entries := [entry.partition(",") for entry in given.split(" ")]) > MOST_SIGNATURES:
             raise Unproved("signatures")
+        key = _key(secret)
         if secret.startswith("whpk_"):
-            self._verify_public([text for version, _, text in entries if version == "v1a"], webhook, _key(secret))
+            self._verify_public([text for version, _, text in entries if version == "v1a"], webhook, key)
             return
-        wanted = base64.b64encode(hmac.digest(_key(secret), self._signed(webhook), "sha256"))
+        wanted = base64.b64encode(hmac.digest(key, self._signed(webhook), "sha256"))
         if not among(wanted, [text for version, _, text in entries if version == "v1"]):
             raise Unproved("mismatch")
 
@@ -67,6 +68,9 @@ class StandardWebhooks(Scheme):
 def _key(secret: str) -> bytes:
     text = secret.removeprefix("whsec_").removeprefix("whpk_").rstrip("=")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise Failed("secret_form") from None
+    if not key.strip(b"\0") or (secret.startswith("whpk_") and len(key) != 32):
+        raise Failed("secret_form")  # HMAC fills a short key with zeros: these all are the empty key, which anyone has
+    return key
