@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from google.cloud import pubsub_v1  # type: ignore[import-untyped]
+from google.cloud import pubsub_v1
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import (
     DeadLetterPolicy,

@@ -67,6 +67,7 @@ def test_the_handler_that_is_shown_books_a_payment(tmp_path: Path) -> None:
     scope = {"Event": Event, "GiveUp": GiveUp, "on": lambda pattern: lambda handler: handler}
     exec(shown.replace("from . import Event, GiveUp, on\n", ""), scope)
     push = json.loads((ROOT / "tests/contract/push-v1.json").read_text())
+
     def event(currency: str) -> Event:
         body = json.dumps({"data": {"object": {"currency": currency, "amount": 1}}}).encode()
         message = push["message"] | {"data": base64.b64encode(body).decode()}

@@ -23,7 +23,7 @@ PASSING = if_exception_type(
     exceptions.Unknown,
 )
 # Without these a channel that lost its server waits up to two minutes before it looks for it again.
-CHANNEL = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)]
+CHANNEL = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 
 
 class Try:

@@ -15,6 +15,7 @@ from .keys import keys_from
 from .places import Places
 from .publisher import Publisher
 from .request import path_of, read, traceparent_of
+from .response import respond
 from .schemes import Key, prove
 from .settings import Settings
 from .webhook import Webhook
@@ -42,7 +43,7 @@ def receive(request: flask.Request) -> flask.Response:
         severity, reason, entry["outcome"] = refusal.severity, refusal.reason, refusal.outcome
     ms = round((time.monotonic() - started) * 1000, 1)
     log.write(severity, f"{entry['outcome']} {entry.get('type') or request.path}", reason=reason, ms=ms, **entry)
-    return _response(answer)
+    return respond(answer)
 
 
 def _answer(request: flask.Request, entry: dict[str, str | None]) -> Answer:
@@ -80,20 +81,3 @@ def _prove(webhook: Webhook, source: sources.Source, deadline: Deadline) -> Key 
         if (fresh := KEYS.refreshed(source.name, deadline)) == known:
             raise
         return prove(source.provider.scheme, webhook, fresh)
-
-
-def _response(answer: Answer) -> flask.Response:
-    """Turn an answer into a response that nobody caches, sniffs or shows as a page.
-
-    A refusal is streamed, and ends the connection: the framework reads the rest of the request before any other
-    response, and a sender that stalls would hold a thread.
-    """
-    refused = answer.status >= 400
-    headers = {
-        "Content-Type": answer.content_type,
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        **({"Connection": "close"} if refused else {}),
-        **answer.headers,
-    }
-    return flask.Response(iter([answer.body.encode()]) if refused else answer.body, answer.status, headers)

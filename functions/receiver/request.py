@@ -155,11 +155,18 @@ def _is_here(stream: Any, length: int) -> bool:
 
 
 def _chunks(stream: Any, peer: socket.socket, most: int, deadline: Deadline) -> bytes:
-    """Read chunks until the last one; an interrupted reader of chunks can't go on, so a timer ends the connection."""
-    clock = threading.Timer(deadline.left(), peer.shutdown, [socket.SHUT_RD])
+    """Read chunks until the last one; a reader of chunks that was interrupted can't go on, so a timer ends it."""
+    with ending_after(deadline.left(), peer):
+        return bytes(stream.read(most))
+
+
+@contextmanager
+def ending_after(seconds: float, peer: socket.socket) -> Iterator[None]:
+    """End what a peer still has to say after so many seconds, however slowly it goes on."""
+    clock = threading.Timer(seconds, peer.shutdown, [socket.SHUT_RD])
     clock.daemon = True
     clock.start()
     try:
-        return bytes(stream.read(most))
+        yield
     finally:
         clock.cancel()

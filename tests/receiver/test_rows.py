@@ -28,7 +28,7 @@ BODY_IS_SIGNED = {name: scheme for name, scheme in SUBJECTS.items() if scheme.co
 HAS_TIME = {
     name: scheme
     for name, scheme in SUBJECTS.items()
-    if isinstance(scheme, Timestamped | StandardWebhooks | Ed25519) or getattr(scheme, "timestamp", "")
+    if isinstance(scheme, Timestamped | StandardWebhooks | Ed25519) or bool(getattr(scheme, "timestamp", ""))
 }
 rows = pytest.mark.parametrize("scheme", SUBJECTS.values(), ids=SUBJECTS)
 signed_rows = pytest.mark.parametrize("scheme", BODY_IS_SIGNED.values(), ids=BODY_IS_SIGNED)

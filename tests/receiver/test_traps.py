@@ -153,21 +153,17 @@ def test_a_refusal_does_not_wait_for_a_body_that_stalls(
     assert receiver.queue.messages() == []
 
 
-@pytest.mark.xfail(strict=True, reason="gunicorn drops our Connection: close, and says keep-alive")
 def test_a_refusal_ends_its_connection(receiver: Receiver) -> None:
     reply = receiver.exchange(head(receiver, "nobody", Content_Length="2") + b"{}")
     assert reply.headers["connection"] == "close"
-
-
-LOOP = pytest.mark.xfail(strict=True, reason="gunicorn waits up to 2 s in its only loop for each of them to go away")
 
 
 @pytest.mark.parametrize(
     ("more", "seconds"),
     [
         pytest.param({}, 0, id="at once"),
-        pytest.param({}, 5.2, id="when gunicorn gives them up", marks=LOOP),
-        pytest.param({"Connection": "close"}, 0.1, id="although they promised to close", marks=LOOP),
+        pytest.param({}, 5.2, id="when gunicorn gives them up"),
+        pytest.param({"Connection": "close"}, 0.1, id="although they promised to close"),
     ],
 )
 def test_senders_that_were_refused_and_stay_do_not_hold_up_others(

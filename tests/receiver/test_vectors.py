@@ -33,9 +33,10 @@ def scheme_of(vector: dict[str, Any]) -> Scheme:
         case "generic-bearer":
             return Token(header="Authorization", prefix="Bearer ")
         case "generic-hmac":
-            kind = Timestamped if config["advanced"] else Hmac
-            signs = {"signs": "{timestamp},{body}"} if config["advanced"] else {}
-            return kind("X-Convoy-Signature", digest=config["hash"].lower(), encoding=config["encoding"], **signs)
+            name, digest, encoding = "X-Convoy-Signature", config["hash"].lower(), config["encoding"]
+            if config["advanced"]:
+                return Timestamped(name, digest=digest, encoding=encoding, signs="{timestamp},{body}")
+            return Hmac(name, digest=digest, encoding=encoding)
     row = PROVIDERS[row_of(vector)].scheme
     assert row
     return row
