@@ -2,7 +2,6 @@
 
 import json
 import os
-from contextlib import suppress
 
 # https://docs.cloud.google.com/logging/docs/structured-logging
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -26,12 +25,14 @@ def write(severity: str, message: str, traceparent: str | None = None, **fields:
             line[name] = _safe(value) if isinstance(value, str) else value
     if traceparent:
         line["logging.googleapis.com/trace"] = f"{TRACES}/{traceparent[3:35]}"
-    with suppress(OSError):
+    try:
         os.write(1, json.dumps(line).encode() + b"\n")
+    except OSError:
+        return
 
 
 def _safe(text: str) -> str:
-    text = text[:LONGEST]
-    if text.isprintable():
+    if text.isprintable() and len(text) <= LONGEST:
         return text
+    text = text[:LONGEST]
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -42,7 +42,7 @@ def _hub_challenge(places: Places, tokens: Sequence[Key]) -> Answer | None:
         raise Malformed("challenge")
     token = places.find("query:hub.verify_token")
     if token is None or not among(token, [key.secret for key in tokens]):
-        raise Unproved("verify_token")
+        raise Unproved("verify-token")
     return Answer(200, _matching(ECHO, places.find("query:hub.challenge")))
 
 

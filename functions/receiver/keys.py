@@ -19,7 +19,7 @@ from .schemes import Key
 
 FRESH, STALE = 60.0, 24 * 3600.0
 ASK_AGAIN = 2.0  # after the store failed
-GONE = ("secret_missing", "secret_empty", "secret_form")  # the store has spoken: there is no such secret any more
+GONE = ("secret-missing", "secret-empty", "secret-form")  # the store has spoken: there is no such secret any more
 SHORT = 16
 PLACEHOLDERS = {"changeme", "whsec_...", "..."}
 SECRET = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----|[^\r\n]+", re.DOTALL)
@@ -52,7 +52,7 @@ class Keys:
             # One request reads; the others wait for it only if there is nothing older to work with.
             self._read(name, kept, deadline, wait=not kept.keys)
         if not kept.keys or self._clock() - kept.read > STALE:
-            raise Failed(kept.reason or "secret_store")
+            raise Failed(kept.reason or "secret-store")
         return kept.keys
 
     def refreshed(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
@@ -84,7 +84,7 @@ class Keys:
             return
         if keys != kept.keys and any(len(key.secret) < SHORT for key in keys):
             log.write(
-                "WARNING", f"a secret of {name} is short enough to be guessed", reason="secret_short", source=name
+                "WARNING", f"a secret of {name} is short enough to be guessed", reason="secret-short", source=name
             )
         kept.keys, kept.read, kept.reason = keys, self._clock(), ""
         kept.due = kept.read + FRESH * random.uniform(0.8, 1.2)  # noqa: S311 (so that instances don't ask together)
@@ -95,9 +95,9 @@ def parse(text: str, version: str) -> tuple[Key, ...]:
     found = [match.strip(" \t\0") for match in SECRET.findall(text.removeprefix("\ufeff"))]
     keys = tuple(Key(secret, f"{version}:{n}") for n, secret in enumerate(filter(None, found), 1))
     if not keys or any(key.secret.lower() in PLACEHOLDERS for key in keys):
-        raise Failed("secret_empty")
+        raise Failed("secret-empty")
     if any(_is_no_text(key.secret) or _is_cut_off(key.secret) for key in keys):
-        raise Failed("secret_form")
+        raise Failed("secret-form")
     return keys
 
 
@@ -118,7 +118,7 @@ def _in_environment(name: str, deadline: Deadline) -> tuple[str, str]:
     source, _, second = name.partition("_")
     variable = f"{'TOKEN' if second else 'KEY'}_{source.replace('-', '_').upper()}"
     if variable not in os.environ:
-        raise Failed("secret_missing")
+        raise Failed("secret-missing")
     return os.environ[variable], "env"
 
 
@@ -135,17 +135,17 @@ class SecretManager:
         self._lock = threading.Lock()
 
     def __call__(self, name: str, deadline: Deadline) -> tuple[str, str]:
-        """Text and version number of a secret; Failed with secret_missing, secret_form or secret_store."""
+        """Text and version number of a secret; Failed with secret-missing, secret-form or secret-store."""
         path = f"projects/{self._project}/secrets/webhook-{name}/versions/latest"
         try:
             version = self._connected().access_secret_version(name=path, **within(deadline))
         except Exception as error:  # also: no credentials, or no network to fetch them by
             gone = getattr(error, "code", None) in (400, 403, 404)
-            raise Failed("secret_missing" if gone else "secret_store") from error
+            raise Failed("secret-missing" if gone else "secret-store") from error
         try:
             return version.payload.data.decode(), version.name.rpartition("/")[2]
         except UnicodeDecodeError:
-            raise Failed("secret_form") from None
+            raise Failed("secret-form") from None
 
     def _connected(self) -> Any:
         with self._lock:

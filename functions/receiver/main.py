@@ -38,7 +38,7 @@ def receive(request: flask.Request) -> flask.Response:
         answer = _answer(request, entry)
         severity, reason = "INFO", None
     except Exception as error:
-        refusal = error if isinstance(error, NotAccepted) else Failed(f"bug_{type(error).__name__}")
+        refusal = error if isinstance(error, NotAccepted) else Failed(f"bug-{type(error).__name__}")
         answer = Answer(refusal.status, headers=refusal.headers)
         severity, reason, entry["outcome"] = refusal.severity, refusal.reason, refusal.outcome
     ms = round((time.monotonic() - started) * 1000, 1)

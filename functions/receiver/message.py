@@ -51,8 +51,7 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
         "content-type": webhook.header("content-type"),
         "content-encoding": webhook.header("content-encoding"),
     }
-    safe = {name: _safe(value) for name, value in attributes.items() if value}
-    return Message(webhook.body, {name: value for name, value in safe.items() if value})
+    return Message(webhook.body, {name: safe for name, value in attributes.items() if value and (safe := _safe(value))})
 
 
 def _type(places: Places, where: str) -> str:

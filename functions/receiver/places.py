@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,20 +23,23 @@ class Places:
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
+        self._lookups = {
+            "header": webhook.header,
+            "query": self._query,
+            "form": self._form,
+            "json": self._json,
+            "besides": self._besides,
+        }
 
     def find(self, places: str) -> str | None:
         """The text at the first of these places that holds some; None where there is none.
 
         Numbers and true or false are given as JSON writes them; null, empty text, objects and arrays are nothing.
         """
-        for place in places.split("|"):
-            kind, _, name = place.partition(":")
-            if found := getattr(self, f"_{kind}")(name):
-                return str(found)
+        for kind, name in _parse(places):
+            if found := self._lookups[kind](name):
+                return found
         return None
-
-    def _header(self, name: str) -> str:
-        return self.webhook.header(name)
 
     def _query(self, name: str) -> str | None:
         return _only(_fields(self.webhook.query), name)
@@ -74,6 +77,11 @@ class Places:
     @cached_property
     def _fields_of_body(self) -> dict[str, list[str]]:
         return _fields(self.webhook.body.decode("latin-1"))
+
+
+@lru_cache
+def _parse(places: str) -> list[tuple[str, str]]:
+    return [(kind, name) for kind, _, name in (place.partition(":") for place in places.split("|"))]
 
 
 def _fields(encoded: str) -> dict[str, list[str]]:

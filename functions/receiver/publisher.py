@@ -61,7 +61,7 @@ class Publisher:
         self._client = Client()
 
     def publish(self, message: Message, deadline: Deadline) -> str:
-        """Return the message id once Pub/Sub has the message; Failed with queue_down, queue_refused or deadline."""
+        """Return the message id once Pub/Sub has the message; Failed with queue-down, queue-refused or deadline."""
         mine = Waiting(RawMessage(data=message.data, attributes=message.attributes), len(message.data) + 4096)
         news = self._board(mine) or self._hear(mine, deadline)
         if news is Turn.LEAD:
@@ -143,9 +143,9 @@ class Publisher:
             raise
         except Exception as error:  # also: no credentials, or no network to fetch them by
             refused = getattr(error, "code", None) in (400, 401, 403, 404)
-            raise Failed("queue_refused" if refused else "queue_down") from error
+            raise Failed("queue-refused" if refused else "queue-down") from error
         if len(ids) != len(batch):
-            raise Failed("queue_down")
+            raise Failed("queue-down")
         return ids
 
 

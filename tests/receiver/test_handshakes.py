@@ -130,7 +130,7 @@ WRONG_TOKENS = {
 
 @pytest.mark.parametrize("token", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
 def test_no_other_verify_token_is_taken(token: str) -> None:
-    with pytest.raises(Unproved, match="verify_token"):
+    with pytest.raises(Unproved, match="verify-token"):
         get(meta("5", token))
 
 

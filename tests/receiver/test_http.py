@@ -421,7 +421,7 @@ def test_a_source_without_a_secret_lets_nobody_in_and_asks_to_try_again(receiver
         assert int(answer.headers["Retry-After"]) > 0
         is_plain(answer)
     line = receiver.lines_of("keyless")[-1]
-    assert (line["severity"], line["outcome"], line["reason"]) == ("ERROR", "failed", "secret_missing")
+    assert (line["severity"], line["outcome"], line["reason"]) == ("ERROR", "failed", "secret-missing")
     assert receiver.queue.messages() == []
 
 
@@ -624,7 +624,7 @@ def test_every_request_leaves_one_line_with_the_fields_that_are_documented(recei
         (lambda: receiver.post("stripe", Webhook(b"{}")), "WARNING", "refused", "missing"),
         (lambda: receiver.post("nobody", good), "WARNING", "refused", "path"),
         (lambda: receiver.post("stripe", good, method="PUT"), "WARNING", "refused", "method"),
-        (lambda: receiver.post("keyless", good), "ERROR", "failed", "secret_missing"),
+        (lambda: receiver.post("keyless", good), "ERROR", "failed", "secret-missing"),
         (lambda: receiver.post("picky", receiver.signed("picky", b'{"type":"x"}')), "INFO", "dropped", None),
         (lambda: ask(receiver), "INFO", "handshake", None),
         (lambda: receiver.post("small", Webhook(b"x" * 1001)), "ERROR", "refused", "body"),
@@ -767,7 +767,7 @@ def test_while_the_queue_is_down_senders_are_asked_to_try_again_and_afterwards_a
         is_plain(answer)
     line = own.lines_of("slack")[-1]
     assert (line["severity"], line["outcome"]) == ("ERROR", "failed")
-    assert line["reason"] in ("queue_down", "deadline")
+    assert line["reason"] in ("queue-down", "deadline")
     own.queue = start_queue(own.queue.kind, own.queue.server.output.parent, own.queue.server.port)
     if own.queue.kind == "emulator":  # it keeps nothing
         own.queue.create()
@@ -795,6 +795,6 @@ def test_a_topic_that_is_not_there_is_our_fault(queue: Queue, tmp_path: Path) ->
     try:
         answer = post_in(other, "hasty", 1.5)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-        assert other.lines_of("hasty")[-1]["reason"] == "queue_refused"
+        assert other.lines_of("hasty")[-1]["reason"] == "queue-refused"
     finally:
         other.server.kill()

@@ -51,7 +51,7 @@ def signed_head(webhook: Webhook, source: str = "github", **more: str) -> bytes:
 def test_a_body_shorter_than_its_length_is_refused(receiver: Receiver, body: bytes) -> None:
     reply = receiver.exchange(head(receiver, Content_Length="100"), body, half_close=True)
     assert reply.status == 400
-    assert receiver.lines_of("hasty")[-1]["reason"] == "cut_off"
+    assert receiver.lines_of("hasty")[-1]["reason"] == "cut-off"
     assert receiver.queue.messages() == []
 
 
@@ -125,7 +125,7 @@ def test_a_sender_that_goes_away_midway_is_refused_and_forgotten(receiver: Recei
             connection.sendall(head(receiver, Content_Length="100") + body)
             time.sleep(0.05)
     lines = until(lambda: len(found := receiver.lines_of("hasty")[before:]) == 2 and found)
-    assert [line["reason"] for line in lines] == ["cut_off", "cut_off"]
+    assert [line["reason"] for line in lines] == ["cut-off", "cut-off"]
     assert receiver.queue.messages() == []
     assert receiver.exchange(head(receiver, Content_Length="2"), b"ok").status == 200
 

@@ -41,7 +41,7 @@ class Ed25519(Scheme):
             raise Unproved("encoding")
         check_time(now := webhook.header(self.timestamp), webhook, self.tolerance)
         if not KEY.fullmatch(secret):
-            raise Failed("secret_form")
+            raise Failed("secret-form")
         check_ed25519(bytes.fromhex(secret), bytes.fromhex(given), signed(self.signs, webhook, now))
 
     def covers(self, place: str) -> bool:
@@ -59,7 +59,7 @@ def check_ed25519(public: bytes, signature: bytes, message: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     if len(public) != 32:
-        raise Failed("secret_form")
+        raise Failed("secret-form")
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except InvalidSignature:

@@ -58,7 +58,7 @@ class Basic(Scheme):
         if not (given := webhook.header("authorization")):
             raise Unproved("missing")
         if not secret.partition(":")[2]:
-            raise Failed("secret_form")
+            raise Failed("secret-form")
         if not (encoded := BASIC.fullmatch(given)):
             raise Unproved("encoding")
         try:

@@ -70,7 +70,7 @@ def _key(secret: str) -> bytes:
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
-        raise Failed("secret_form") from None
+        raise Failed("secret-form") from None
     if not key.strip(b"\0") or (secret.startswith("whpk_") and len(key) != 32):
-        raise Failed("secret_form")  # HMAC fills a short key with zeros: these all are the empty key, which anyone has
+        raise Failed("secret-form")  # HMAC fills a short key with zeros: these all are the empty key, which anyone has
     return key

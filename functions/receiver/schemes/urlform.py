@@ -42,10 +42,10 @@ class UrlForm(Mac):
     def _message(self, webhook: Webhook, url: str) -> bytes:
         if hashes := parse_qs(webhook.query, max_num_fields=100).get(self.body_hash):
             if not among(hashes[0], [hashlib.sha256(webhook.body).hexdigest()]):
-                raise Unproved("body_hash")
+                raise Unproved("body-hash")
             return url.encode()
         if webhook.body and webhook.header("content-type").partition(";")[0].strip().lower() != FORM:
-            raise Unproved("body_uncovered")
+            raise Unproved("body-uncovered")
         fields = parse_qsl(webhook.body.decode("latin-1"), True, errors="surrogateescape", max_num_fields=1000)
         pairs = "".join(name + value for name, value in sorted(set(fields)))
         return (url + pairs).encode(errors="surrogateescape")
