@@ -547,7 +547,12 @@ def run(script: str, pubsub: FakePubSub, *arguments: str) -> list[str]:
     """Run a script against the queue, and give the words that it printed."""
     env = clean_environment(PUBSUB_EMULATOR_HOST=f"127.0.0.1:{pubsub.port}", GRPC_VERBOSITY="NONE")
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=20, env=env, cwd=ROOT
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env=env,
+        cwd=ROOT,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
