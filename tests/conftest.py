@@ -28,6 +28,7 @@ from tests.servers import (
     clean_environment,
     emulator_program,
     free_port,
+    require_emulator,
     start,
     start_emulator,
     start_function,
@@ -221,15 +222,6 @@ def entries() -> dict[str, dict[str, Any]]:
     return {name: entry | urls.get(name, {}) for name, entry in SOURCES.items()}
 
 
-def require(kind: str) -> None:
-    """Skip where Google's emulator is not installed; fail where it has to be."""
-    if kind == "emulator" and emulator_program() is None:
-        reason = "Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, and Java)"
-        if os.environ.get("REQUIRE_EMULATORS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
 # Tests for which one queue is enough take Google's; without it, ours.
 ONE = "emulator" if emulator_program() or os.environ.get("REQUIRE_EMULATORS") else "embedded"
 one_queue = pytest.mark.parametrize("queue", [ONE], indirect=True)
@@ -238,7 +230,8 @@ one_queue = pytest.mark.parametrize("queue", [ONE], indirect=True)
 @pytest.fixture(scope="session", params=["emulator", "embedded"])
 def queue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
     """A queue that stays for all tests."""
-    require(request.param)
+    if request.param == "emulator":
+        require_emulator()
     queue = start_queue(request.param, tmp_path_factory.mktemp(request.param))
     try:
         queue.create()

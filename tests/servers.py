@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 EMULATOR = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
 
@@ -117,6 +119,13 @@ def emulator_program() -> Path | None:
         if (sdk / EMULATOR).exists() and shutil.which("java"):
             return sdk / EMULATOR
     return None
+
+
+def require_emulator() -> None:
+    """Skip the test where Google's emulator is not installed; fail it where REQUIRE_EMULATORS says that it has to be."""
+    if emulator_program() is None:
+        reason = "Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, and Java)"
+        (pytest.fail if os.environ.get("REQUIRE_EMULATORS") else pytest.skip)(reason)
 
 
 def start_emulator(output: Path, port: int | None = None) -> Server:

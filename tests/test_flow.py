@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.servers import ROOT, clean_environment, free_port, until
+from tests.servers import ROOT, clean_environment, free_port, require_emulator, start_emulator, until
 
 LINE = re.compile(r"^\S+ (\w+) +\| (\{.*\})$")
 
@@ -185,6 +185,19 @@ def runs(pid: int) -> bool:
     """Whether a process is there, and more than an entry that nobody has cleared away."""
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_an_emulator_that_is_there_is_used(tmp_path: Path) -> None:
+    require_emulator()
+    emulator = start_emulator(tmp_path / "emulator")
+    run = Run(tmp_path, PUBSUB_EMULATOR_HOST=f"127.0.0.1:{emulator.port}")
+    try:
+        assert run.send("github", "push").stdout == "200 OK\n"
+        assert until(lambda: run.lines("processor", outcome="processed", type="github.push"), 5)
+        assert not run.pids("tools.broker")
+    finally:
+        run.stop()
+        emulator.stop()
 
 
 def test_a_port_that_is_taken_is_named(run: Run) -> None:

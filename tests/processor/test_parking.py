@@ -12,15 +12,14 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from tests.processor.pushes import ATTRIBUTES, deliver, push, start_processor
 from tests.processor.test_process import HANDLERS, effects, lines, outcomes
-from tests.servers import Server, emulator_program, start_emulator
-
-pytestmark = pytest.mark.skipif(not emulator_program(), reason="Google's Pub/Sub emulator is not installed")
+from tests.servers import Server, require_emulator, start_emulator
 
 TOPIC, SUBSCRIPTION = "projects/demo/topics/dead-letters", "projects/demo/subscriptions/dead-letters"
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    require_emulator()
     server = start_emulator(tmp_path_factory.mktemp("emulator") / "output.log")
     yield server
     server.stop()
