@@ -190,6 +190,8 @@ def _complete(got: bytes) -> bool:
 
 def start_queue(kind: str, folder: Path, port: int | None = None) -> Queue:
     """Start a queue of a kind; one that was killed comes back on its port."""
+    if kind == "emulator":
+        require_emulator()
     output, port = folder / f"{kind}.txt", port or free_port()
     if kind == "emulator":
         return Queue(kind, start_emulator(output, port))
@@ -230,8 +232,6 @@ one_queue = pytest.mark.parametrize("queue", [ONE], indirect=True)
 @pytest.fixture(scope="session", params=["emulator", "embedded"])
 def queue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queue]:
     """A queue that stays for all tests."""
-    if request.param == "emulator":
-        require_emulator()
     queue = start_queue(request.param, tmp_path_factory.mktemp(request.param))
     try:
         queue.create()

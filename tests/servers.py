@@ -122,7 +122,7 @@ def emulator_program() -> Path | None:
 
 
 def require_emulator() -> None:
-    """Skip the test where Google's emulator is not installed; fail it where REQUIRE_EMULATORS says that it has to be."""
+    """Skip the test where Google's emulator is not installed; fail it where REQUIRE_EMULATORS is set."""
     if emulator_program() is None:
         reason = "Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, and Java)"
         (pytest.fail if os.environ.get("REQUIRE_EMULATORS") else pytest.skip)(reason)

@@ -1,7 +1,7 @@
 """Reads sources.yaml: who may send here."""
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +110,16 @@ def _scheme(entry: Entry) -> Scheme | None:
             raise Wrong(entry, "takes one scheme")
     if name not in SCHEMES:
         raise Wrong(entry, f"there are {', '.join(SCHEMES)}, and none (which accepts anything from anyone)")
-    known = {field.name: field.type for field in fields(SCHEMES[name]) if field.name != "tolerance"}
+    known = {field.name: field for field in fields(SCHEMES[name]) if field.name != "tolerance"}
+    if missing := [field.name for field in known.values() if field.default is MISSING and field.name not in parameters]:
+        raise Wrong(entry, f"{name} needs {', '.join(missing)}")
     for parameter, value in parameters.items():
         if parameter not in known or not isinstance(value, str):
             raise Wrong(entry, f"{name} has no {parameter} of that kind; it takes text for {', '.join(known)}")
     try:
         return SCHEMES[name](**parameters)
-    except (TypeError, ValueError) as error:
-        raise Wrong(entry, f"{name}: {str(error).partition('() ')[2] or error}") from None
+    except ValueError as error:
+        raise Wrong(entry, f"{name}: {error}") from None
 
 
 def _frozen(value: Any) -> Any:

@@ -19,7 +19,7 @@ import requests
 
 from functions.receiver.providers import PROVIDERS
 from functions.receiver.webhook import Webhook
-from tests.conftest import Queue, Receiver, check_log, one_queue, require, start_queue, start_receiver
+from tests.conftest import Queue, Receiver, check_log, one_queue, start_queue, start_receiver
 
 ATTRIBUTES = {
     "ce-specversion",
@@ -735,7 +735,6 @@ def test_the_trace_of_a_request_is_in_the_log_and_in_the_message(
 @pytest.fixture(scope="module", params=["emulator", "embedded"])
 def own(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     """A receiver with a queue of its own, which a test may kill if it brings it back."""
-    require(request.param)
     folder = tmp_path_factory.mktemp("own")
     queue = start_queue(request.param, folder)
     try:
