@@ -71,6 +71,18 @@ class Queue:
     def restart(self) -> None:
         self.server.kill()
         self.server = self.start()
+        until(self.is_found_again)
+
+    def is_found_again(self) -> bool:
+        """Whether the clients have noticed that the broker is back."""
+        for find in (self.publisher.get_topic, self.subscriber.get_subscription):
+            try:
+                find({}, retry=None, timeout=1)
+            except exceptions.ServiceUnavailable:
+                return False
+            except exceptions.GoogleAPICallError:
+                continue  # it has answered
+        return True
 
     def topic(self) -> str:
         return str(self.publisher.create_topic(name=f"projects/p/topics/topic-{next(NUMBERS)}", timeout=5).name)

@@ -111,11 +111,11 @@ def _scheme(entry: Entry) -> Scheme | None:
     if name not in SCHEMES:
         raise Wrong(entry, f"there are {', '.join(SCHEMES)}, and none (which accepts anything from anyone)")
     known = {field.name: field for field in fields(SCHEMES[name]) if field.name != "tolerance"}
-    if missing := [field.name for field in known.values() if field.default is MISSING and field.name not in parameters]:
-        raise Wrong(entry, f"{name} needs {', '.join(missing)}")
     for parameter, value in parameters.items():
         if parameter not in known or not isinstance(value, str):
             raise Wrong(entry, f"{name} has no {parameter} of that kind; it takes text for {', '.join(known)}")
+    if missing := [field.name for field in known.values() if field.default is MISSING and field.name not in parameters]:
+        raise Wrong(entry, f"{name} needs {', '.join(missing)}")
     try:
         return SCHEMES[name](**parameters)
     except ValueError as error:
