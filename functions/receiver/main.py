@@ -7,7 +7,7 @@ import time
 import flask
 import functions_framework
 
-from . import log, message, sources
+from . import cpu, log, message, sources
 from .answers import OK, Answer
 from .deadline import Deadline
 from .errors import Failed, Misconfigured, NotAccepted, Unproved
@@ -27,6 +27,7 @@ except Misconfigured as error:
     sys.exit(f"surehook can't start: {error}")
 KEYS = keys_from(SETTINGS.keys, SETTINGS.project)
 PUBLISHER = Publisher(SETTINGS.topic)
+os.register_at_fork(after_in_child=cpu.stay_on_one)  # in each worker: the server is made before they are
 
 
 @functions_framework.http

@@ -405,3 +405,10 @@ def test_nothing_that_a_fork_would_break_is_made_at_import(running: Receiver, tm
     file.write_text("github: {provider: github}\n")
     env = {**os.environ, "TOPIC": "projects/p/topics/topic", "KEYS": keys, "PROJECT": "p", "SOURCES": str(file)}
     subprocess.run([sys.executable, "-c", IMPORT], check=True, cwd=ROOT, env=env, timeout=60)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system can't bind a process to a CPU")
+def test_a_worker_stays_on_one_cpu_and_its_master_does_not(receiver: Receiver) -> None:
+    (worker,) = receiver.server.children()
+    assert len(os.sched_getaffinity(worker)) == 1
+    assert os.sched_getaffinity(receiver.server.process.pid) == os.sched_getaffinity(0)
