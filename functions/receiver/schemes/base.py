@@ -3,6 +3,7 @@
 import hmac
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,18 +24,18 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheme:
+class Scheme(ABC):
     """How a sender proves who it is. `tolerance` is how many seconds its clock may be off, where it sends a time."""
 
     tolerance: int = 300
 
+    @abstractmethod
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         """Give the webhook its proof, as the provider does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def verify(self, webhook: Webhook, secret: str) -> None:
         """Return if the proof holds; Unproved if it does not."""
-        raise NotImplementedError
 
     def covers(self, place: str) -> bool:
         """Whether the proof covers what stands at a place (see places.py), so that nobody else can have written it."""
