@@ -187,6 +187,16 @@ def runs(pid: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def test_a_secret_of_the_environment_wins(tmp_path: Path) -> None:
+    run = Run(tmp_path, KEY_GITHUB="It's a Secret to Everybody")
+    try:
+        assert run.send("github").stdout == "200 OK\n"
+        run.env["KEY_GITHUB"] = json.loads((tmp_path / ".local" / "keys.json").read_text())["KEY_GITHUB"][0]
+        assert run.send("github").stdout == "401 UNAUTHORIZED\n"
+    finally:
+        run.stop()
+
+
 def test_an_emulator_that_is_there_is_used(tmp_path: Path) -> None:
     require_emulator()
     emulator = start_emulator(tmp_path / "emulator")

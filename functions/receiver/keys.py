@@ -51,9 +51,10 @@ class Keys:
         if self._clock() >= kept.due:
             # One request reads; the others wait for it only if there is nothing older to work with.
             self._read(name, kept, deadline, wait=not kept.keys)
-        if not kept.keys or self._clock() - kept.read > STALE:
+        keys = kept.keys  # another request may take them away from here on
+        if not keys or self._clock() - kept.read > STALE:
             raise Failed(kept.reason or "secret-store")
-        return kept.keys
+        return keys
 
     def refreshed(self, name: str, deadline: Deadline) -> tuple[Key, ...]:
         """The same, read anew because a proof failed; at most once a minute, whoever fails."""

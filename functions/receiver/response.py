@@ -25,9 +25,8 @@ class Refusal(flask.Response):
     """
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if close := getattr(
-            getattr(start_response, "__self__", None), "force_close", None
-        ):  # gunicorn leaves out a Connection header of ours
+        server = getattr(start_response, "__self__", None)
+        if close := getattr(server, "force_close", None):  # gunicorn leaves out a Connection header of ours
             close()
         self.response = _hang_up(environ)
         return super().__call__(environ, start_response)
