@@ -1,16 +1,17 @@
 """Where in a webhook something stands: `json:event.type`, `header:X-Topic`, `form:EventType`, `query:event`."""
 
-import json
 import re
-from collections import Counter
 from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import parse_qs
 
+from .bodies import claims_of, read_fields, read_form, read_json
 from .webhook import Webhook
 
-PLACE = re.compile(r"(?:json|form|query|header|besides):[\x21-\x7b\x7d\x7e]+")
-PLACES = "header:NAME, json:PATH.TO, form:FIELD, query:NAME or besides:KEY"
+PLACE = re.compile(r"(?:json|form|query|header|besides|jwt):[\x21-\x7b\x7d\x7e]+")
+PLACES = (
+    "header:NAME, json:PATH.TO, form:FIELD, form:FIELD:PATH.IN.ITS.JSON, query:NAME, besides:KEY,KEY "
+    "or jwt:CLAIM (of a body that is a token)"
+)
 
 
 def is_place(text: str) -> bool:
@@ -29,6 +30,7 @@ class Places:
             "form": self._form,
             "json": self._json,
             "besides": self._besides,
+            "jwt": self._jwt,
         }
 
     def find(self, places: str) -> str | None:
@@ -36,72 +38,74 @@ class Places:
 
         Numbers and true or false are given as JSON writes them; null, empty text, objects and arrays are nothing.
         """
-        for kind, name in _parse(places):
+        for kind, name in _split(places):
             if found := self._lookups[kind](name):
                 return found
         return None
 
+    def every(self, path: str) -> list[str | None]:
+        """The texts at a path of the JSON in which `*` is each item of an array; None for each that is none."""
+        return [_text(value) for value in _at(self.document, path)]
+
     def _query(self, name: str) -> str | None:
-        return _only(_fields(self.webhook.query), name)
+        return _only(read_fields(self.webhook.query), name)
 
     def _form(self, name: str) -> str | None:
-        return _only(self._fields_of_body, name)
+        field, _, path = name.partition(":")
+        value = _only(self.fields, field)
+        return _text(_first(read_json(value), path)) if path and value else value
 
     def _json(self, path: str) -> str | None:
-        value = self.document
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        return _text(value)
+        return _text(_first(self.document, path))
 
-    def _besides(self, key: str) -> str | None:
-        """The one key of the document besides `key` (Telegram names the kind of an update so)."""
-        rest = [name for name in self.document if name != key] if isinstance(self.document, dict) else []
+    def _jwt(self, path: str) -> str | None:
+        return _text(_first(read_json(claims_of(self.webhook.body)), path))
+
+    def _besides(self, keys: str) -> str | None:
+        """The one key of the document besides these (Telegram names the kind of an update so)."""
+        known = keys.split(",")
+        rest = [name for name in self.document if name not in known] if isinstance(self.document, dict) else []
         return rest[0] if len(rest) == 1 else None
 
     @cached_property
     def document(self) -> Any:
-        """The body as JSON; None where it is none. A key that stands twice in an object is left out: which one the
-        next reader takes can't be known.
-        """
-        try:
-            return json.loads(
-                self.webhook.body.decode(),
-                object_pairs_hook=_unambiguous,
-                parse_int=str,  # as it was written, however long
-                parse_float=str,
-                parse_constant=lambda name: None,
-            )
-        except (ValueError, RecursionError):
-            return None
+        """The body as JSON; None where it is none."""
+        return read_json(self.webhook.body)
 
     @cached_property
-    def _fields_of_body(self) -> dict[str, list[str]]:
-        return _fields(self.webhook.body.decode("latin-1"))
+    def fields(self) -> dict[str, list[str]]:
+        """The body as a form; empty where it is none."""
+        return read_form(self.webhook)
 
 
-@lru_cache
-def _parse(places: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=1024)
+def _split(places: str) -> list[tuple[str, str]]:
     return [(kind, name) for kind, _, name in (place.partition(":") for place in places.split("|"))]
 
 
-def _fields(encoded: str) -> dict[str, list[str]]:
-    try:
-        return parse_qs(encoded, keep_blank_values=True, max_num_fields=1000)
-    except ValueError:
-        return {}
+def _first(document: Any, path: str) -> Any:
+    return next(iter(_at(document, path)), None)
+
+
+def _at(document: Any, path: str) -> list[Any]:
+    """What stands at a path of names, of numbers (an item of an array), and of `*` (every item of an array)."""
+    found = [document]
+    for key in path.split("."):
+        found = [inner for value in found for inner in _step(value, key)]
+    return found
+
+
+def _step(value: Any, key: str) -> list[Any]:
+    if not isinstance(value, list):
+        return [value.get(key) if isinstance(value, dict) else None]
+    if key == "*":
+        return value
+    return value[int(key) :][:1] if key.isascii() and key.isdecimal() else [None]
 
 
 def _only(fields: dict[str, list[str]], name: str) -> str | None:
     values = fields.get(name, [])
     return values[0] if len(values) == 1 else None
-
-
-def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        times = Counter(name for name, _ in pairs)
-        return {name: value for name, value in pairs if times[name] == 1}
-    return found
 
 
 def _text(value: object) -> str | None:

@@ -1,7 +1,9 @@
 """Where something stands in a webhook, and what is nowhere."""
 
+import base64
 import json
 import time
+from urllib.parse import urlencode
 
 import pytest
 
@@ -38,8 +40,17 @@ IN_JSON = {
     "an object": ("json:object", None),
     "something inside an object": ("json:object.id", "deep"),
     "something four deep": ("json:a.b.c.d", "four"),
-    "an item of a list": ("json:list.0", None),
+    "an item of a list": ("json:list.0", "a"),
+    "an item beyond the end": ("json:list.1", None),
+    "an item before the beginning": ("json:list.-1", None),
+    "an item by a digit that is not ASCII": ("json:list.\N{ARABIC-INDIC DIGIT ZERO}", None),
+    "an item by a power, which is no number": ("json:list.\N{SUPERSCRIPT TWO}", None),
+    "an item by 30 digits": ("json:list." + "9" * 30, None),
+    "something inside an item of a list": ("json:object.list.0.id", "1"),
     "something inside a list": ("json:object.list.id", None),
+    "something inside every item of a list": ("json:object.list.*.id", "1"),
+    "every item of an object": ("json:object.*", None),
+    "an item of an object": ("json:object.0", None),
     "something inside text": ("json:type.id", None),
     "something inside null": ("json:nothing.id", None),
     "a key that is not there": ("json:absent", None),
@@ -128,6 +139,27 @@ def test_the_body_is_parsed_once_and_only_when_asked_for() -> None:
     assert places.document is document
 
 
+EVERY = {
+    "one": (b'{"a": [{"b": "1"}]}', ["1"]),
+    "several": (b'{"a": [{"b": "1"}, {"b": 2}, {"b": true}]}', ["1", "2", "true"]),
+    "one without": (b'{"a": [{"b": "1"}, {}]}', ["1", None]),
+    "one with null": (b'{"a": [{"b": "1"}, {"b": null}]}', ["1", None]),
+    "one that is no object": (b'{"a": [{"b": "1"}, "b", ["b"], null]}', ["1", None, None, None]),
+    "one with it twice": (b'{"a": [{"b": "1"}, {"b": "1", "b": "1"}]}', ["1", None]),
+    "an empty list": (b'{"a": []}', []),
+    "a list that stands there twice": (b'{"a": [{"b": "1"}], "a": [{"b": "1"}]}', [None]),
+    "no list": (b'{"a": {"b": "1"}}', [None]),
+    "nothing": (b"", [None]),
+}
+
+
+@pytest.mark.parametrize(("body", "values"), EVERY.values(), ids=EVERY)
+def test_every_item_of_a_list_is_given_and_none_for_each_that_holds_nothing(
+    body: bytes, values: list[str | None]
+) -> None:
+    assert Places(Webhook(body)).every("a.*.b") == values
+
+
 # The others
 
 
@@ -168,6 +200,72 @@ def test_a_form_with_raw_bytes_is_read_nevertheless() -> None:
     assert find("form:a", b"a=1&b=\xff\x00") == "1"
 
 
+IN_JSON_OF_A_FIELD = {
+    "text": ('{"event": {"type": "signed"}}', "signed"),
+    "a number": ('{"event": {"type": 7}}', "7"),
+    "an object": ('{"event": {"type": {}}}', None),
+    "nothing": ('{"event": {}}', None),
+    "twice": ('{"event": {"type": "a", "type": "a"}}', None),
+    "no JSON": ("event.type=1", None),
+    "empty": ("", None),
+}
+
+
+@pytest.mark.parametrize(("text", "value"), IN_JSON_OF_A_FIELD.values(), ids=IN_JSON_OF_A_FIELD)
+def test_a_place_in_the_json_of_a_field(text: str, value: str | None) -> None:
+    assert find("form:json:event.type", urlencode({"json": text, "other": "{}"}).encode()) == value
+    in_parts = f'--b\r\nContent-Disposition: form-data; name="json"\r\n\r\n{text}\r\n--b--\r\n'.encode()
+    assert find("form:json:event.type", in_parts, content_type="multipart/form-data; boundary=b") == value
+
+
+def test_a_field_that_stands_there_twice_has_no_json_in_it() -> None:
+    body = urlencode([("json", '{"a": 1}'), ("json", '{"a": 1}')]).encode()
+    assert find("form:json:a", body) is None
+
+
+PARTS = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
+MULTIPART = {
+    "whole": (PARTS, "multipart/form-data; boundary=b", "1"),
+    "in capitals": (PARTS, "Multipart/Form-Data; boundary=b", "1"),
+    "cut off": (PARTS[:-9], "multipart/form-data; boundary=b", None),
+    "with another boundary": (PARTS, "multipart/form-data; boundary=c", None),
+    "without a boundary": (PARTS, "multipart/form-data", None),
+    "a file": (PARTS.replace(b'"a"', b'"a"; filename="a"'), "multipart/form-data; boundary=b", None),
+    "twice": (PARTS[:-7] + b"\r\n" + PARTS, "multipart/form-data; boundary=b", None),
+    "of 1,001 parts": (PARTS[:-7] * 1001 + PARTS, "multipart/form-data; boundary=b", None),
+    "that says it is JSON": (b"a=1", "Application/JSON; charset=utf-8", None),
+    "without a type": (b"a=1", "", "1"),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type", "value"), MULTIPART.values(), ids=MULTIPART)
+def test_a_form_in_several_parts(body: bytes, content_type: str, value: str | None) -> None:
+    assert find("form:a", body, content_type=content_type) == value
+
+
+def token(claims: str) -> bytes:
+    return b"e30." + base64.urlsafe_b64encode(claims.encode()).rstrip(b"=") + b".c2ln"
+
+
+CLAIMS = {
+    "a claim": (token('{"event": {"id": "evt_1"}}'), "evt_1"),
+    "a number": (token('{"event": {"id": 5}}'), "5"),
+    "a claim that stands there twice": (token('{"event": {"id": "a", "id": "a"}}'), None),
+    "none": (token("{}"), None),
+    "a list": (token("[]"), None),
+    "no JSON": (token("event.id"), None),
+    "no token": (b'{"event": {"id": "evt_1"}}', None),
+    "a token of one part": (b"e30", None),
+    "a token of odd characters": (b"e30.\xff!.c2ln", None),
+    "nothing": (b"", None),
+}
+
+
+@pytest.mark.parametrize(("body", "value"), CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_of_a_body_that_is_a_token(body: bytes, value: str | None) -> None:
+    assert find("jwt:event.id", body) == value
+
+
 BESIDES = {
     "one other": (b'{"update_id": 7, "message": {}}', "message"),
     "one other, in front": (b'{"poll": {}, "update_id": 7}', "poll"),
@@ -177,6 +275,14 @@ BESIDES = {
     "a list": (b'["update_id", "message"]', None),
     "no JSON": (b"update_id", None),
 }
+
+
+def test_the_one_key_besides_several_others() -> None:
+    body = b'{"app": 1, "time": 2, "message": {}}'
+    assert find("besides:app,time", body) == "message"
+    assert find("besides:app,time,absent", body) == "message"
+    assert find("besides:app", body) is None
+    assert find("besides:app,time,message", body) is None
 
 
 @pytest.mark.parametrize(("body", "value"), BESIDES.values(), ids=BESIDES)
@@ -194,7 +300,9 @@ def test_the_first_place_that_holds_some_text_counts() -> None:
 # Their names
 
 GOOD = ["json:a", "json:a.b.c", "header:X-A", "form:A", "query:hub.mode", "besides:id", "json:a|form:b", "json:$schema"]
+GOOD += ["json:a.0.b", "json:a.*.b", "form:a:b.c", "form:a[b][c]", "jwt:a.b", "besides:a,b", "jwt:a|json:a"]
 BAD = ["", "a", "json:", "xml:a", "JSON:a", "json:a b", "json:a|", "|json:a", "json:é", "json:a\n", "digest", " json:a"]
+BAD += ["jwt:", "JWT:a", "jwt", "besides:", "besides:a, b", "form:a: b", "every:a"]
 
 
 @pytest.mark.parametrize("text", GOOD)
