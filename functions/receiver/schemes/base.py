@@ -6,13 +6,18 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import ClassVar
 
 from ..errors import Failed, NotAccepted, Unproved
 from ..webhook import Webhook
+from .location import Location
 
-IN_BODY = ("json", "form", "besides", "digest")  # the kinds of places that the body covers
+IN_BODY = ("json", "form", "besides", "jwt", "digest")  # the kinds of places that the body covers
 HEADER = re.compile(r"[A-Za-z0-9-]*")
-DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
+SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
+MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,28 @@ class Scheme(ABC):
         return False
 
     @property
-    def signs_url(self) -> bool:
-        """Whether the proof covers the URL, so that the source must say which one the sender knows."""
-        return False
+    def needs(self) -> tuple[str, ...]:
+        """The settings that a source must give: `public_url` where the proof covers the URL, and fields of ours."""
+        return ()
 
     def new_keys(self) -> tuple[str, str]:
         """Make what the sender signs with and what the receiver is given; one secret, unless the keys are a pair."""
         secret = secrets.token_urlsafe(32)
         return secret, secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishes(Scheme):
+    """How a sender proves who it is whose key stands at an address of its own: `verify` gets what stands there."""
+
+    HAS_SECRET: ClassVar[bool] = False  # that the key can be asked for with
+
+    @abstractmethod
+    def published(self, webhook: Webhook, secret: str) -> Location:
+        """Where the key of this webhook stands.
+
+        Unproved if the webhook names a place that is not its sender's, or can't be proved whatever stands there.
+        """
 
 
 def prove(scheme: Scheme, webhook: Webhook, keys: Sequence[Key]) -> Key:
@@ -71,6 +90,16 @@ def prove(scheme: Scheme, webhook: Webhook, keys: Sequence[Key]) -> Key:
     raise next((error for error in refusals if isinstance(error, Failed)), refusals[0])
 
 
+def locate(scheme: Publishes, webhook: Webhook, secret: str) -> Location:
+    """Where the key of the webhook is published; Unproved or Failed, whatever goes wrong."""
+    try:
+        return scheme.published(webhook, secret)
+    except NotAccepted:
+        raise
+    except Exception:
+        raise Unproved("surprise") from None
+
+
 def same(given: str | bytes, wanted: str | bytes) -> bool:
     """Compare in constant time; text from headers may hold any character, so bytes are compared."""
     return hmac.compare_digest(_bytes(given), _bytes(wanted))
@@ -88,11 +117,25 @@ def check_names(*headers: str) -> None:
 
 
 def check_time(text: str, webhook: Webhook, tolerance: int) -> None:
-    """Unproved unless `text` is Unix seconds no further than `tolerance` from now, either way."""
-    if not DIGITS.fullmatch(text):
-        raise Unproved("timestamp")
-    if abs(webhook.received - int(text)) > tolerance:
+    """Unproved unless `text` is a time no further than `tolerance` from now, either way.
+
+    Unix seconds, milliseconds (13 digits, so since 2001) and RFC 3339 can't be taken for each other.
+    """
+    if abs(webhook.received - _seconds(text)) > tolerance:
         raise Unproved("stale")
+
+
+def _seconds(text: str) -> float:
+    if SECONDS.fullmatch(text):
+        return int(text)
+    if MILLISECONDS.fullmatch(text):
+        return int(text) / 1000
+    try:
+        if RFC3339.fullmatch(text):
+            return datetime.fromisoformat(text).timestamp()
+    except ValueError:  # the 30th of February
+        pass
+    raise Unproved("timestamp")
 
 
 def with_headers(webhook: Webhook, **headers: str) -> Webhook:

@@ -1,158 +1,200 @@
-"""A keyed hash of what was sent, in a header."""
+"""A keyed hash of what was sent."""
 
-import base64
 import hashlib
 import hmac
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..errors import Unproved
+from ..places import Places, is_place
 from ..webhook import Webhook
-from .base import IN_BODY, Scheme, among, check_names, check_time, with_headers
+from .base import Scheme, among, check_names, check_time, with_headers
+from .encoding import ENCODINGS, KEYS, key_of, new_secret
+from .put import put
+from .template import covers, signed, signs_url, template, without_missing
 
 MOST_SIGNATURES = 10  # more than any rotation needs; each costs a comparison before anything is proved
-PARTS = ("body", "timestamp", "id", "url", "method")
-ENCODINGS: dict[str, Callable[[bytes], str]] = {
-    "hex": bytes.hex,
-    "base64": lambda digest: base64.b64encode(digest).decode(),
-    "base64url": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
-}
-
-
-@lru_cache
-def template(signs: str) -> tuple[str, ...]:
-    """Split `v0:{timestamp}:{body}` into text and names in turn; ValueError if it names what there is not."""
-    pieces = tuple(re.split(r"\{(\w+)\}", signs))
-    if unknown := set(pieces[1::2]) - set(PARTS):
-        raise ValueError(f"signs: no {{{unknown.pop()}}}; there are {', '.join(f'{{{part}}}' for part in PARTS)}")
-    return pieces
-
-
-def signed(signs: str, webhook: Webhook, timestamp: str = "", number: str = "") -> bytes:
-    """The bytes that were signed."""
-    parts: dict[str, str | bytes] = {
-        "body": webhook.body,
-        "timestamp": timestamp,
-        "id": number,
-        "url": webhook.url,
-        "method": webhook.method,
-    }
-    pieces = [parts[piece] if i % 2 else piece for i, piece in enumerate(template(signs)) if piece]
-    return b"".join(p.encode(errors="surrogatepass") if isinstance(p, str) else p for p in pieces)
 
 
 @dataclass(frozen=True, slots=True)
 class Mac(Scheme):
-    """What the schemes with a keyed hash share: which hash, how it is written, and of what it is made."""
+    """What the schemes with a keyed hash share: which hash, of what, and how hash and key are written.
 
-    header: str
+    `key` is how the text of the secret becomes the key (see encoding.py). In hex the case does not matter.
+    """
+
+    header: str = ""
     digest: str = "sha256"
     encoding: str = "hex"
+    key: str = "text"
     signs: str = "{body}"
 
     def __post_init__(self) -> None:
         template(self.signs)
-        check_names(self.header)
-        if not self.header:
-            raise ValueError("header: can't be empty")
+        check_names(*self.header.split("|"))
         if self.digest not in hashlib.algorithms_guaranteed or self.digest.startswith("shake"):
             raise ValueError(f"digest: no {self.digest}; there are sha256, sha512, sha1 and what hashlib has")
-        if self.encoding not in ENCODINGS:
-            raise ValueError(f"encoding: no {self.encoding}; there are {', '.join(ENCODINGS)}")
+        for name, value, known in (("encoding", self.encoding, ENCODINGS), ("key", self.key, KEYS)):
+            if value not in known:
+                raise ValueError(f"{name}: no {value}; there are {', '.join(known)}")
 
     @property
-    def signs_url(self) -> bool:
-        return "{url}" in self.signs
+    def needs(self) -> tuple[str, ...]:
+        return ("public_url",) if signs_url(self.signs) else ()
 
     def mac(self, secret: str, message: bytes) -> str:
-        """The keyed hash as it stands in the header; the key is the secret's text."""
-        return ENCODINGS[self.encoding](hmac.digest(secret.encode(), message, self.digest))
+        """The keyed hash as it is written."""
+        return ENCODINGS[self.encoding](hmac.digest(key_of(self.key, secret), message, self.digest))
 
     def check(self, candidates: list[str], wanted: str) -> None:
         """Unproved unless one of the signatures is the one wanted. Text is compared, so nothing lenient decodes it."""
         if not candidates or len(candidates) > MOST_SIGNATURES:
             raise Unproved("signatures")
-        if not among(wanted, candidates):
+        if self.encoding == "hex":
+            candidates, wanted = [candidate.lower() for candidate in candidates], wanted.lower()
+        # Some write base64url with its padding, some without.
+        wishes = [wanted, wanted + "=" * (-len(wanted) % 4)] if self.encoding == "base64url" else [wanted]
+        if not any(among(wish, candidates) for wish in wishes):
             raise Unproved("mismatch")
 
     def covers(self, place: str) -> bool:
-        kind = place.partition(":")[0]
-        return self.signs_url if kind == "query" else kind in IN_BODY and "{body}" in self.signs
+        return covers(self.signs, place)
+
+    def new_keys(self) -> tuple[str, str]:
+        secret = new_secret(self.key)
+        return secret, secret
 
 
 @dataclass(frozen=True, slots=True)
 class Hmac(Mac):
     """A keyed hash in a header of its own: GitHub, Slack, Shopify and most others.
 
-    `prefix` stands before it, `separator` between several; `timestamp` and `id` name the headers that hold what
-    `signs` calls {timestamp} (Unix seconds, held against the clock) and {id}.
+    `header` may name several, with `|` between them; `signature` names a place instead, for a hash that is in the body
+    or the query. `prefix` stands before the hash, `separator` between several. `timestamp` (a header, or a place) and
+    `id` (a header) are what `signs` calls {timestamp}, held against the clock, and {id}. What `expects` says of a
+    header holds if the header is there.
     """
 
+    signature: str = ""
     prefix: str = ""
     timestamp: str = ""
     id: str = ""
     separator: str = ""
+    expects: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         Mac.__post_init__(self)
-        check_names(self.timestamp, self.id)
+        if bool(self.header) == bool(self.signature):
+            raise ValueError("header: can't be empty" if not self.header else "needs either header or signature")
+        for place in (self.signature, self.timestamp if ":" in self.timestamp else ""):
+            if place and not is_place(place):
+                raise ValueError(f"{place} is no place")
+        check_names(self.id, *self.expects, "" if ":" in self.timestamp else self.timestamp)
         for name, header in {"timestamp": self.timestamp, "id": self.id}.items():
             if f"{{{name}}}" in self.signs and not header:
                 raise ValueError(f"signs has {{{name}}}, so it needs {name}, the header that holds it")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
+        webhook = with_headers(webhook, **self.expects)
         if self.timestamp:
-            webhook = with_headers(webhook, **{self.timestamp: str(int(webhook.received))})
-        return with_headers(webhook, **{self.header: self._wanted(webhook, secret)})
+            webhook = put(webhook, self._place_of_time(), now(webhook))
+        return put(webhook, self._places()[0], self._wanted(Places(webhook), secret))
 
     def verify(self, webhook: Webhook, secret: str) -> None:
-        if not (given := webhook.header(self.header)):
+        places = Places(webhook)
+        given = [value for place in self._places() if (value := places.find(place))]
+        if not given:
             raise Unproved("missing")
+        if any(webhook.header(name) not in ("", value) for name, value in self.expects.items()):
+            raise Unproved("algorithm")
         if self.timestamp:
-            check_time(webhook.header(self.timestamp), webhook, self.tolerance)
-        candidates = [part.strip() for part in given.split(self.separator)] if self.separator else [given]
-        self.check(candidates, self._wanted(webhook, secret))
+            time = places.find(self._place_of_time()) or ""
+            if time.startswith("0"):  # a digit off the end of an id that stands before it, say
+                raise Unproved("timestamp")
+            check_time(time, webhook, self.tolerance)
+        if self.separator:
+            given = [part.strip() for value in given for part in value.split(self.separator)]
+        self.check(given, self._wanted(places, secret))
 
-    def _wanted(self, webhook: Webhook, secret: str) -> str:
-        timestamp, number = webhook.header(self.timestamp), webhook.header(self.id)
-        return self.prefix + self.mac(secret, signed(self.signs, webhook, timestamp, number))
+    def _places(self) -> list[str]:
+        return [f"header:{name}" for name in self.header.split("|")] if self.header else [self.signature]
+
+    def _place_of_time(self) -> str:
+        return self.timestamp if ":" in self.timestamp else f"header:{self.timestamp}"
+
+    def _wanted(self, places: Places, secret: str) -> str:
+        timestamp = (places.find(self._place_of_time()) or "") if self.timestamp else ""
+        number = places.webhook.header(self.id) if self.id else ""
+        return self.prefix + self.mac(secret, signed(self.signs, places, timestamp, number))
 
     def covers(self, place: str) -> bool:
-        named = {f"header:{self.id}".lower(): "{id}", f"header:{self.timestamp}".lower(): "{timestamp}"}
-        return named.get(place.lower(), "{}") in self.signs or Mac.covers(self, place)
+        if place.lower() == f"header:{self.id}".lower():
+            # With nothing between them, the end of one could be the beginning of the other.
+            return "{id}" in self.signs and "{body}{id}" not in self.signs and "{id}{body}" not in self.signs
+        return (place.lower() == self._place_of_time().lower() and "{timestamp}" in self.signs) or Mac.covers(
+            self, place
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Timestamped(Mac):
     """Time and keyed hashes in one header of names and values: Stripe's `t=1492774577,v1=6ffb...`.
 
-    `timestamp` and `signature` are their names there. Other names are ignored, whatever they promise.
+    `timestamp` and `signature` are their names there; both empty: the time is the first item, the rest are hashes.
+    Other names are ignored, whatever they promise. Between several such groups stands `groups`.
     """
 
     signs: str = "{timestamp}.{body}"
     timestamp: str = "t"
     signature: str = "v1"
     separator: str = ","
+    groups: str = ""
 
     def __post_init__(self) -> None:
         Mac.__post_init__(self)
-        if not (self.separator and self.timestamp and self.signature):
-            raise ValueError("separator, timestamp and signature can't be empty")
+        if not self.header:
+            raise ValueError("header: can't be empty")
+        if not self.separator or bool(self.timestamp) != bool(self.signature):
+            raise ValueError("separator can't be empty, and timestamp and signature only together")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
-        now = str(int(webhook.received))
-        mac = self.mac(secret, signed(self.signs, webhook, now))
-        return with_headers(webhook, **{self.header: f"{self.timestamp}={now}{self.separator}{self.signature}={mac}"})
+        time = now(webhook)
+        items = [(self.timestamp, time), (self.signature, self._wanted(webhook, time, secret))]
+        text = self.separator.join(f"{name}={value}" if name else value for name, value in items)
+        return with_headers(webhook, **{self.header: text})
 
     def verify(self, webhook: Webhook, secret: str) -> None:
         if not (given := webhook.header(self.header)):
             raise Unproved("missing")
-        pairs = [item.strip().partition("=") for item in given.split(self.separator)]
-        times = [value for name, _, value in pairs if name == self.timestamp]
+        groups = given.split(self.groups) if self.groups else [given]
+        if len(groups) > MOST_SIGNATURES:
+            raise Unproved("signatures")
+        refusals: list[Unproved] = []
+        for group in groups:
+            try:
+                return self._verify(group, webhook, secret)
+            except Unproved as refusal:
+                refusals.append(refusal)
+        raise refusals[0]
+
+    def _verify(self, group: str, webhook: Webhook, secret: str) -> None:
+        items = group.split(self.separator)
+        if self.timestamp:
+            pairs = [item.strip().partition("=") for item in items]
+            times = [value for name, _, value in pairs if name == self.timestamp]
+            candidates = [value for name, _, value in pairs if name == self.signature]
+        else:
+            times, candidates = items[:1], items[1:]
         if len(times) != 1:
             raise Unproved("timestamp")
         check_time(times[0], webhook, self.tolerance)
-        candidates = [value for name, _, value in pairs if name == self.signature]
-        self.check(candidates, self.mac(secret, signed(self.signs, webhook, times[0])))
+        self.check(candidates, self._wanted(webhook, times[0], secret))
+
+    def _wanted(self, webhook: Webhook, time: str, secret: str) -> str:
+        places = Places(webhook)
+        return self.mac(secret, signed(without_missing(self.signs, places), places, time))
+
+
+def now(webhook: Webhook) -> str:
+    """The time a sender writes: Unix seconds."""
+    return str(int(webhook.received))

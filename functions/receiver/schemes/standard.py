@@ -2,15 +2,15 @@
 
 import base64
 import hmac
-import secrets
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..errors import Failed, Unproved
+from ..errors import Unproved
 from ..webhook import Webhook
 from .asymmetric import check_ed25519
-from .base import IN_BODY, Scheme, among, check_time, with_headers
+from .base import IN_BODY, Scheme, among, check_names, check_time, with_headers
+from .encoding import KEYS, decode_signature, key_of, new_secret
 from .mac import MOST_SIGNATURES
 
 
@@ -18,59 +18,61 @@ from .mac import MOST_SIGNATURES
 class StandardWebhooks(Scheme):
     """Id, time and body, signed with HMAC-SHA256 (`v1`) or Ed25519 (`v1a`); the headers begin with `prefix`.
 
-    The key is `whsec_` and base64, or `whpk_` and base64 for a public key: it decides which version counts.
+    The key is `whsec_` and base64 (`key` says where it is written otherwise), or `whpk_` and base64 for a public key:
+    it decides which version counts. `id` is the header of the id where it has another name.
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
 
     prefix: str = "webhook"
+    key: str = "whsec"
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        check_names(self.prefix, self.id)
+        if self.key not in KEYS:
+            raise ValueError(f"key: no {self.key}; there are {', '.join(KEYS)}")
+
+    @property
+    def _id(self) -> str:
+        return self.id or f"{self.prefix}-id"
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
-        number = webhook.header(f"{self.prefix}-id") or f"msg_{uuid.uuid4().hex}"
+        number = webhook.header(self._id) or f"msg_{uuid.uuid4().hex}"
         now = str(int(webhook.received))
-        webhook = with_headers(webhook, **{f"{self.prefix}-id": number, f"{self.prefix}-timestamp": now})
-        signature = base64.b64encode(hmac.digest(_key(secret), self._signed(webhook), "sha256")).decode()
+        webhook = with_headers(webhook, **{self._id: number, f"{self.prefix}-timestamp": now})
+        signature = base64.b64encode(hmac.digest(key_of(self.key, secret), self._signed(webhook), "sha256")).decode()
         return with_headers(webhook, **{f"{self.prefix}-signature": f"v1,{signature}"})
 
     def verify(self, webhook: Webhook, secret: str) -> None:
         given = webhook.header(f"{self.prefix}-signature")
-        if not given or not webhook.header(f"{self.prefix}-id"):
+        if not given or not webhook.header(self._id):
             raise Unproved("missing")
         check_time(webhook.header(f"{self.prefix}-timestamp"), webhook, self.tolerance)
-        if len(entries := [entry.partition(",") for entry in given.split(" ")]) > MOST_SIGNATURES:
+        # Some write `, ` between the signatures where the specification has a space; no base64 ends in a comma.
+        if len(entries := [entry.rstrip(",").partition(",") for entry in given.split(" ")]) > MOST_SIGNATURES:
             raise Unproved("signatures")
-        key = _key(secret)
         if secret.startswith("whpk_"):
-            self._verify_public([text for version, _, text in entries if version == "v1a"], webhook, key)
-            return
-        wanted = base64.b64encode(hmac.digest(key, self._signed(webhook), "sha256"))
+            return self._verify_public([text for version, _, text in entries if version == "v1a"], webhook, secret)
+        wanted = base64.b64encode(hmac.digest(key_of(self.key, secret), self._signed(webhook), "sha256"))
         if not among(wanted, [text for version, _, text in entries if version == "v1"]):
             raise Unproved("mismatch")
+        return None
 
-    def _verify_public(self, signatures: list[str], webhook: Webhook, public: bytes) -> None:
+    def _verify_public(self, signatures: list[str], webhook: Webhook, secret: str) -> None:
+        public = key_of("base64", secret.removeprefix("whpk_"))
         for text in signatures:
             with suppress(Unproved, ValueError):
-                return check_ed25519(public, base64.b64decode(text, validate=True), self._signed(webhook))
+                return check_ed25519(public, decode_signature("base64", text), self._signed(webhook))
         raise Unproved("mismatch")
 
     def _signed(self, webhook: Webhook) -> bytes:
-        number, now = webhook.header(f"{self.prefix}-id"), webhook.header(f"{self.prefix}-timestamp")
+        number, now = webhook.header(self._id), webhook.header(f"{self.prefix}-timestamp")
         return f"{number}.{now}.".encode(errors="surrogatepass") + webhook.body
 
     def covers(self, place: str) -> bool:
-        signed_headers = (f"header:{self.prefix}-id", f"header:{self.prefix}-timestamp")
+        signed_headers = (f"header:{self._id}".lower(), f"header:{self.prefix}-timestamp".lower())
         return place.partition(":")[0] in IN_BODY or place.lower() in signed_headers
 
     def new_keys(self) -> tuple[str, str]:
-        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        secret = new_secret(self.key)
         return secret, secret
-
-
-def _key(secret: str) -> bytes:
-    text = secret.removeprefix("whsec_").removeprefix("whpk_").rstrip("=")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise Failed("secret-form") from None
-    if not key.strip(b"\0") or (secret.startswith("whpk_") and len(key) != 32):
-        raise Failed("secret-form")  # HMAC fills a short key with zeros: these all are the empty key, which anyone has
-    return key
