@@ -38,6 +38,12 @@ class UnknownSource(NotAccepted):
     status = 404
 
 
+class WrongCode(NotAccepted):
+    """A verify code that is not ours, from a sender who wants to see it not found."""
+
+    status = 404
+
+
 class WrongMethod(NotAccepted):
     """The source does not use this method; `allowed` goes into the Allow header."""
 

@@ -14,8 +14,9 @@ import grpc
 from . import log
 from .calls import CHANNEL, within
 from .deadline import Deadline
-from .errors import Failed
+from .errors import Failed, Unproved
 from .schemes import Key
+from .schemes.base import same
 
 FRESH, STALE = 60.0, 24 * 3600.0
 ASK_AGAIN = 2.0  # after the store failed
@@ -24,7 +25,9 @@ SHORT = 16
 PLACEHOLDERS = {"changeme", "whsec_...", "..."}
 SECRET = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----|[^\r\n]+", re.DOTALL)
 
+
 Fetch = Callable[[str, Deadline], tuple[str, str]]
+Keep = Callable[[str, str, Deadline], None]
 
 
 @dataclass(slots=True)
@@ -38,10 +41,12 @@ class _Kept:
 
 
 class Keys:
-    """Secrets by name; `fetch` gives text and version of one, or raises Failed."""
+    """Secrets by name; `fetch` gives text and version of one, `keep` adds the first of one, or they raise Failed."""
 
-    def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fetch: Fetch, clock: Callable[[], float] = time.monotonic, keep: Keep | None = None) -> None:
         self._fetch = fetch
+        self._keep = keep
+        self._keeping = threading.Lock()
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
@@ -64,6 +69,19 @@ class Keys:
             kept.due = 0.0
         self._read(name, kept, deadline, wait=True)  # it may be on its way just now
         return self.of(name, deadline)
+
+    def keep(self, name: str, secret: str, deadline: Deadline) -> None:
+        """Keep a secret that the sender hands over; Unproved if the source has one, Failed if that can't be known."""
+        parse(secret, "")
+        if self._keep is None:
+            raise Failed("secret-read-only")
+        if not self._keeping.acquire(timeout=deadline.left()):  # two at once would both find none
+            raise Failed("secret-store")
+        try:
+            self._keep(name, secret, deadline)
+            self._kept.pop(name, None)
+        finally:
+            self._keeping.release()
 
     def _read(self, name: str, kept: _Kept, deadline: Deadline, wait: bool) -> None:
         if not kept.lock.acquire(timeout=deadline.left() if wait else 0):
@@ -112,19 +130,29 @@ def _is_cut_off(secret: str) -> bool:
 
 def keys_from(kind: str, project: str) -> Keys:
     """The keys of `env` or of the `secret-manager` of a project."""
-    return Keys(_in_environment if kind == "env" else SecretManager(project))
+    if kind == "env":
+        return Keys(_in_environment)
+    manager = SecretManager(project)
+    return Keys(manager, keep=manager.keep)
+
+
+def variable(kind: str, source: str) -> str:
+    """The name of the environment's variable for a source: KEY_PAYMENTS_EU, TOKEN_PAYMENTS_EU."""
+    return f"{kind}_{source.replace('-', '_').upper()}"
 
 
 def _in_environment(name: str, deadline: Deadline) -> tuple[str, str]:
     source, _, second = name.partition("_")
-    variable = f"{'TOKEN' if second else 'KEY'}_{source.replace('-', '_').upper()}"
-    if variable not in os.environ:
+    if (held := variable("TOKEN" if second else "KEY", source)) not in os.environ:
         raise Failed("secret-missing")
-    return os.environ[variable], "env"
+    return os.environ[held], "env"
 
 
 class SecretManager:
-    """Reads the latest version of `webhook-<name>`: one call, one role (secretAccessor)."""
+    """Reads the latest version of `webhook-<name>`: one call, one role (secretAccessor).
+
+    A secret that a sender hands over is added as a version, which takes another role (secretVersionAdder).
+    """
 
     def __init__(self, project: str) -> None:
         # Loaded with the function, used only in the worker: no channel may cross the fork.
@@ -137,9 +165,8 @@ class SecretManager:
 
     def __call__(self, name: str, deadline: Deadline) -> tuple[str, str]:
         """Text and version number of a secret; Failed with secret-missing, secret-form or secret-store."""
-        path = f"projects/{self._project}/secrets/webhook-{name}/versions/latest"
         try:
-            version = self._connected().access_secret_version(name=path, **within(deadline))
+            version = self._latest(name, deadline)
         except Exception as error:  # also: no credentials, or no network to fetch them by
             gone = getattr(error, "code", None) in (400, 403, 404)
             raise Failed("secret-missing" if gone else "secret-store") from error
@@ -147,6 +174,30 @@ class SecretManager:
             return version.payload.data.decode(), version.name.rpartition("/")[2]
         except UnicodeDecodeError:
             raise Failed("secret-form") from None
+
+    def keep(self, name: str, secret: str, deadline: Deadline) -> None:
+        """Add the first version of a secret; Unproved if there is another one, Failed if that can't be known."""
+        try:
+            kept = self._latest(name, deadline).payload.data
+        except Exception as error:
+            # Disabled or unreadable is not none: what is there must not be replaced by what a stranger sends.
+            if getattr(error, "code", None) != 404:
+                raise Failed("secret-store") from error
+        else:
+            if same(kept, secret):
+                return  # the sender asks again, since it did not hear our answer
+            raise Unproved("secret-exists")
+        parent = f"projects/{self._project}/secrets/webhook-{name}"
+        try:
+            self._connected().add_secret_version(
+                parent=parent, payload={"data": secret.encode()}, timeout=deadline.left()
+            )
+        except Exception as error:
+            raise Failed("secret-store") from error
+
+    def _latest(self, name: str, deadline: Deadline) -> Any:
+        path = f"projects/{self._project}/secrets/webhook-{name}/versions/latest"
+        return self._connected().access_secret_version(name=path, **within(deadline))
 
     def _connected(self) -> Any:
         with self._lock:

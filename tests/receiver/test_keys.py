@@ -12,10 +12,10 @@ import grpc
 import pytest
 
 from functions.receiver.deadline import Deadline
-from functions.receiver.errors import Failed
+from functions.receiver.errors import Failed, Unproved
 from functions.receiver.keys import Keys, SecretManager, keys_from, parse
 from functions.receiver.schemes import Key
-from tests.secret_manager import FakeSecretManager
+from tests.secret_manager import DESTROYED, DISABLED, FakeSecretManager
 from tests.servers import until
 
 OLD, NEW = "old-secret-of-a-source-1", "new-secret-of-a-source-2"
@@ -243,6 +243,50 @@ def test_every_request_that_is_signed_with_the_new_secret_gets_in_while_one_fetc
     assert seen == [[NEW]] * 4
 
 
+# A secret that a sender hands over
+
+
+def test_a_secret_that_is_handed_over_is_kept_and_counts_at_once() -> None:
+    store, kept = Store(), list[tuple[str, str]]()
+
+    def keep(name: str, secret: str, deadline: Deadline) -> None:
+        kept.append((name, secret))
+        store.text, store.reason = secret, ""
+
+    store.reason = "secret-missing"
+    keys = Keys(store, Clock(), keep)
+    assert failure(lambda: keys.of("asana", soon())) == "secret-missing"
+    keys.keep("asana", NEW, soon())
+    assert kept == [("asana", NEW)]
+    assert values(keys.of("asana", soon())) == [NEW]
+
+
+@pytest.mark.parametrize("secret", ["", " ", "\n", "changeme", "\ud800", "-----BEGIN PUBLIC KEY-----"], ids=repr)
+def test_what_is_no_secret_is_not_kept(secret: str) -> None:
+    kept: list[str] = []
+    keys = Keys(Store(), Clock(), lambda name, secret, deadline: kept.append(secret))
+    assert failure(lambda: keys.keep("asana", secret, soon())) in ("secret-empty", "secret-form")
+    assert kept == []
+
+
+def test_where_a_secret_cannot_be_kept_the_one_that_is_known_still_counts() -> None:
+    def refuse(name: str, secret: str, deadline: Deadline) -> None:
+        raise Unproved("secret-exists")
+
+    store = Store()
+    keys = Keys(store, Clock(), refuse)
+    keys.of("asana", soon())
+    with pytest.raises(Unproved, match="secret-exists"):
+        keys.keep("asana", NEW, soon())
+    store.reason = "secret-store"
+    assert values(keys.of("asana", soon())) == [OLD]
+
+
+def test_the_environment_takes_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KEY_ASANA", raising=False)
+    assert failure(lambda: keys_from("env", "").keep("asana", NEW, soon())) == "secret-read-only"
+
+
 # The store is down
 
 
@@ -420,6 +464,60 @@ def test_a_secret_that_is_gone_is_503_at_once_and_what_was_known_is_dropped(
 def test_a_secret_that_is_not_utf_8_is_our_fault(store: FakeSecretManager) -> None:
     store.add("webhook-erp", b"\xff\xfe" * 20)
     assert failure(lambda: Keys(SecretManager("acme")).of("erp", soon())) == "secret-form"
+
+
+def handed_over(secret: str = NEW) -> None:
+    manager = SecretManager("acme")
+    Keys(manager, keep=manager.keep).keep("asana", secret, soon(0.5))
+
+
+def test_a_secret_that_is_handed_over_is_the_first_version_of_the_empty_one(store: FakeSecretManager) -> None:
+    store.create("webhook-asana")
+    handed_over()
+    assert store.versions("webhook-asana") == [NEW]
+    assert Keys(SecretManager("acme")).of("asana", soon()) == (Key(NEW, "1:1"),)
+
+
+def test_a_stranger_cannot_replace_the_secret_that_a_source_has(store: FakeSecretManager) -> None:
+    store.add("webhook-asana", NEW)
+    for other in (OLD, NEW + "x", NEW[:-1], NEW.upper()):
+        with pytest.raises(Unproved, match="secret-exists"):
+            handed_over(other)
+    assert store.versions("webhook-asana") == [NEW]
+
+
+def test_a_secret_that_is_handed_over_twice_is_kept_once(store: FakeSecretManager) -> None:
+    store.create("webhook-asana")
+    handed_over()
+    handed_over()
+    assert store.versions("webhook-asana") == [NEW]
+
+
+@pytest.mark.parametrize("state", [DISABLED, DESTROYED])
+def test_a_stranger_cannot_replace_a_secret_that_was_taken_back(store: FakeSecretManager, state: str) -> None:
+    store.add("webhook-asana", OLD)
+    store.end("webhook-asana", state)
+    assert failure(handed_over) == "secret-store"
+    assert store.versions("webhook-asana") == [OLD]
+
+
+UNKNOWN = [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND)]
+
+
+@pytest.mark.parametrize("code", UNKNOWN, ids=lambda code: code.name)
+def test_no_secret_is_kept_while_nobody_knows_whether_there_is_one(
+    store: FakeSecretManager, code: grpc.StatusCode
+) -> None:
+    store.create("webhook-asana")
+    store.refusals["webhook-asana"] = code
+    assert failure(handed_over) == "secret-store"
+    assert store.versions("webhook-asana") == []
+
+
+def test_a_secret_that_the_store_does_not_take_is_our_fault(store: FakeSecretManager) -> None:
+    store.create("webhook-asana")
+    store.refusals_to_add["webhook-asana"] = grpc.StatusCode.PERMISSION_DENIED
+    assert failure(handed_over) == "secret-store"
 
 
 PASSING = {
