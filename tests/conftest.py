@@ -33,8 +33,10 @@ from tests.servers import (
     start_emulator,
     start_function,
 )
+from tools.local import demo_entry, new_keys, signing_key
 
 PUBLIC = "https://hooks.example.com"
+VERIFY_TOKEN = "verify-me-please-0001"
 NUMBERS = count(1)
 # The sources that no provider's row makes; what they are for is in their names.
 CUSTOM: dict[str, dict[str, Any]] = {
@@ -204,24 +206,26 @@ def start_receiver(queue: Queue, folder: Path, **env: str) -> Receiver:
     file, output = folder / "sources.yaml", folder / f"receiver-{next(NUMBERS)}.txt"
     file.write_text(json.dumps(entries()))
     sources = load(file)
-    secrets = {name: s.provider.scheme.new_keys() for name, s in sources.items() if s.provider.scheme}
+    made = {name: pair for source in sources.values() for name, pair in new_keys(source).items()}
+    secrets = {name: made[signing_key(source)] for name, source in sources.items() if source.provider.scheme}
     own = {"SOURCES": str(file), "TOPIC": queue.topic, "PUBSUB_EMULATOR_HOST": queue.host}
-    server = start_function("receiver", output, None, None, **(environment(secrets) | own | env))
+    server = start_function("receiver", output, None, None, **(environment(made) | own | env))
     return Receiver(server, queue, sources, secrets)
 
 
 def environment(secrets: Secrets) -> dict[str, str]:
     """The variables in which the receiver finds secrets; `keyless` has none."""
-    keys = {f"KEY_{name.upper().replace('-', '_')}": f"{given}\n" for name, (_, given) in secrets.items()}
-    del keys["KEY_KEYLESS"]
-    return keys | {"TOKEN_META": "verify-me-please-0001", "KEYS": "env", "PROJECT": "tests"}
+    given = {name: f"{given}\n" for name, (_, given) in secrets.items()} | {"TOKEN_META": VERIFY_TOKEN}
+    del given["KEY_KEYLESS"]
+    return given | {"KEYS": "env", "PROJECT": "tests"}
 
 
 def entries() -> dict[str, dict[str, Any]]:
-    """SOURCES as the file has them, with the addresses that some rows sign."""
-    signing = {name for name, row in PROVIDERS.items() if row.scheme and row.scheme.signs_url}
-    urls = {name: {"public_url": f"{PUBLIC}/{name}"} for name in SOURCES if SOURCES[name].get("provider") in signing}
-    return {name: entry | urls.get(name, {}) for name, entry in SOURCES.items()}
+    """SOURCES as the file has them, with what some rows need besides."""
+    rows = {name: PROVIDERS[entry["provider"]] for name, entry in SOURCES.items() if "provider" in entry}
+    return {
+        n: entry | ({**demo_entry(n, rows[n], PUBLIC), **entry} if n in rows else {}) for n, entry in SOURCES.items()
+    }
 
 
 # Tests for which one queue is enough take Google's; without it, ours.

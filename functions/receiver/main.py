@@ -8,15 +8,17 @@ import flask
 import functions_framework
 
 from . import cpu, log, message, sources
-from .answers import OK, Answer
+from .answers import Answer
 from .deadline import Deadline
-from .errors import Failed, Misconfigured, NotAccepted, Unproved
+from .errors import Failed, Malformed, Misconfigured, NotAccepted, Unproved
+from .handshakes import Proof, Question
 from .keys import keys_from
 from .places import Places
+from .published import published_from
 from .publisher import Publisher
 from .request import path_of, read, traceparent_of
 from .response import respond
-from .schemes import Key, prove
+from .schemes import Key, Publishes, locate, prove
 from .settings import Settings
 from .webhook import Webhook
 
@@ -26,6 +28,7 @@ try:
 except Misconfigured as error:
     sys.exit(f"surehook can't start: {error}")
 KEYS = keys_from(SETTINGS.keys, SETTINGS.project)
+PUBLISHED = published_from(SETTINGS.keys)
 PUBLISHER = Publisher(SETTINGS.topic)
 os.register_at_fork(after_in_child=cpu.stay_on_one)  # in each worker: the server is made before they are
 
@@ -40,11 +43,16 @@ def receive(request: flask.Request) -> flask.Response:
         severity, reason = "INFO", None
     except Exception as error:
         refusal = error if isinstance(error, NotAccepted) else Failed(f"bug-{type(error).__name__}")
-        answer = Answer(refusal.status, headers=refusal.headers)
+        answer = Answer(_status(refusal, entry.get("source")), headers=refusal.headers)
         severity, reason, entry["outcome"] = refusal.severity, refusal.reason, refusal.outcome
     ms = round((time.monotonic() - started) * 1000, 1)
     log.write(severity, f"{entry['outcome']} {entry.get('type') or request.path}", reason=reason, ms=ms, **entry)
     return respond(answer)
+
+
+def _status(refusal: NotAccepted, source: str | None) -> int:
+    """What a refusal is told by; what is our fault, by the status after which this sender sends again."""
+    return SOURCES[source].provider.try_again if source and isinstance(refusal, Failed) else refusal.status
 
 
 def _answer(request: flask.Request, entry: dict[str, str | None]) -> Answer:
@@ -52,33 +60,71 @@ def _answer(request: flask.Request, entry: dict[str, str | None]) -> Answer:
     entry["source"] = source.name
     deadline = Deadline(source.provider.deadline)
     with read(request, source, deadline) as webhook:
-        places, handshake = Places(webhook), source.provider.handshake
-        if webhook.method == "GET" and handshake:
+        places = Places(webhook)
+        if reply := _unproved_reply(places, source, deadline):
             entry["outcome"] = "handshake"
-            return handshake.reply(places, KEYS.of(f"{source.name}_token", deadline)) or OK
+            return reply
         key = _prove(webhook, source, deadline)
         entry["key_version"] = key.version if key else None
-        if key and handshake and not handshake.token and (reply := handshake.reply(places, [key])):
+        if reply := _proved_reply(places, source, key, deadline):
             entry["outcome"] = "handshake"
             return reply
         event = message.write(places, source, entry["traceparent"])
         entry |= {"type": event.type, "id": event.id}
         if source.drops(event.type):
             entry["outcome"] = "dropped"
-            return OK
-        entry["message_id"] = PUBLISHER.publish(event, deadline)
-        entry["outcome"] = "accepted"
-        return source.provider.success
+        else:
+            entry["message_id"] = PUBLISHER.publish(event, deadline)
+            entry["outcome"] = "accepted"
+        return source.provider.answer(places)
+
+
+def _unproved_reply(places: Places, source: sources.Source, deadline: Deadline) -> Answer | None:
+    """Answer a question that comes without the proof of a webhook; None where there is none."""
+    handshake = source.provider.handshake
+    if handshake is None or handshake.proof is Proof.SIGNED or places.webhook.method not in handshake.methods:
+        return None
+    name = f"{source.name}_token" if handshake.has_token else source.name
+    reply = handshake.reply(Question(places, lambda: KEYS.of(name, deadline), source.origins))
+    if reply and handshake.hands_over:
+        KEYS.keep(source.name, places.find(handshake.hands_over) or "", deadline)
+    return reply
+
+
+def _proved_reply(places: Places, source: sources.Source, key: Key | None, deadline: Deadline) -> Answer | None:
+    """Answer a question that is proved as a webhook is; None where there is none."""
+    handshake, webhook = source.provider.handshake, places.webhook
+    reply = None
+    if handshake and handshake.signs and handshake.signs.fullmatch(webhook.body.decode("latin-1")):
+        raise Unproved("challenge-as-body")
+    if handshake and key and handshake.proof is Proof.SIGNED and webhook.method in handshake.methods:
+        reply = handshake.reply(Question(places, lambda: (key,), source.origins))
+    if reply and reply.visit:
+        PUBLISHED.visit(reply.visit, deadline)
+    if reply is None and webhook.method != "POST":
+        raise Malformed("challenge")
+    return reply
 
 
 def _prove(webhook: Webhook, source: sources.Source, deadline: Deadline) -> Key | None:
     """Find the key that proves the webhook; None only for `verify: none`."""
     if source.provider.scheme is None:
         return None
-    known = KEYS.of(source.name, deadline)
+    known = _keys(webhook, source, deadline)
     try:
         return prove(source.provider.scheme, webhook, known)
-    except Unproved:
-        if (fresh := KEYS.refreshed(source.name, deadline)) == known:
+    except (Unproved, Failed):  # the latter if it is no key at all
+        if (fresh := _keys(webhook, source, deadline, newer=True)) == known:
             raise
         return prove(source.provider.scheme, webhook, fresh)
+
+
+def _keys(webhook: Webhook, source: sources.Source, deadline: Deadline, newer: bool = False) -> tuple[Key, ...]:
+    """What may prove the webhook: the secrets of its source, or the key that its sender publishes."""
+    scheme, secrets = source.provider.scheme, tuple[Key, ...]()
+    if not isinstance(scheme, Publishes) or scheme.HAS_SECRET:
+        secrets = KEYS.refreshed(source.name, deadline) if newer else KEYS.of(source.name, deadline)
+    if not isinstance(scheme, Publishes):
+        return secrets
+    location = locate(scheme, webhook, secrets[0].secret if secrets else "")
+    return PUBLISHED.of(source.name, location, deadline, newer)

@@ -54,8 +54,10 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
     return Message(webhook.body, {name: safe for name, value in attributes.items() if value and (safe := _safe(value))})
 
 
-def _type(places: Places, where: str) -> str:
-    return _safe((where and places.find(where)) or "") or "unknown"
+def _type(places: Places, where: str | tuple[str, ...]) -> str:
+    wanted = (where,) if isinstance(where, str) else where
+    parts = [part for place in wanted if place and (part := _safe(places.find(place) or ""))]
+    return _safe(".".join(parts)) or "unknown"
 
 
 def _id(places: Places, where: str | tuple[str, ...]) -> str:

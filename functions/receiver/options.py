@@ -9,12 +9,18 @@ from .entries import Entry, Wrong
 from .places import PLACES, is_place
 from .providers import PROVIDERS
 
+TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+ORIGIN = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 HEADER = re.compile(r"(?!.*(?i:authorization|cookie|signature|secret|token))[A-Za-z0-9-]+")
 MOST = 9_000_000
 
 
 def _is_texts(value: Any, allowed: Callable[[str], object]) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, str) and allowed(v) for v in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[!-~]{1,256}", value))
 
 
 def _is_place(value: Any) -> bool:
@@ -39,12 +45,12 @@ def _is_url(value: Any) -> bool:
 
 
 OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "provider": (lambda v: isinstance(v, str) and v in PROVIDERS, f"one of {', '.join(sorted(PROVIDERS))}"),
+    "provider": (lambda v: isinstance(v, str) and v in PROVIDERS, f"one of the {len(PROVIDERS)} of docs/providers.md"),
     "verify": (
         lambda v: isinstance(v, str | dict),
         "a scheme with its parameters, such as {hmac: {header: X-Signature}}",
     ),
-    "type": (_is_place, PLACES),
+    "type": (lambda v: _is_place(v) or _is_texts(v, is_place), f"{PLACES}, or a list of those"),
     "id": (lambda v: v == "digest" or _is_place(v) or _is_texts(v, is_place), f"digest, {PLACES}, or a list of those"),
     "subject": (_is_place, PLACES),
     "only": (lambda v: _is_texts(v, str.strip), "a list of event types, such as [payment_intent.*, charge.refunded]"),
@@ -52,6 +58,13 @@ OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "max_body": (lambda v: _is_whole(v, 1, MOST), f"bytes, 1 to {MOST}"),
     "deadline": (lambda v: _is_number(v, 0.5, 60), "seconds, 0.5 to 60"),
     "tolerance": (lambda v: _is_whole(v, 1, 604_800), "seconds, 1 to 604800"),
+    "topics": (lambda v: _is_texts(v, TOPIC.fullmatch), "a list of topics: arn:aws:sns:REGION:ACCOUNT:NAME"),
+    "webhook_id": (_is_text, "the webhook's id, as the provider's dashboard shows it"),
+    "client_id": (_is_text, "the client id of your project at the provider"),
+    "audience": (_is_text, "the audience that the sender's tokens are made for"),
+    "email": (lambda v: _is_text(v) and "@" in v, "the service account that the sender's tokens are of"),
+    "issuer": (_is_url, "the address of who issues the tokens, such as https://example.kinde.com"),
+    "origins": (lambda v: _is_texts(v, ORIGIN.fullmatch), "a list of hosts that may send, such as eventgrid.azure.net"),
     "public_url": (_is_url, "an address such as https://hooks.example.com/twilio, without a query"),
 }
 
@@ -62,4 +75,12 @@ def check(option: str, entry: Entry) -> None:
         raise Wrong(entry, f"no such option; there are {', '.join(OPTIONS)}")
     allowed, meaning = OPTIONS[option]
     if not allowed(entry.value):
-        raise Wrong(entry, f"must be {meaning}")
+        raise Wrong(entry, f"must be {meaning}{_guess(entry.value) if option == 'provider' else ''}")
+
+
+def _guess(name: Any) -> str:
+    """Which provider may have been meant."""
+    from difflib import get_close_matches  # loaded only for a start that fails
+
+    found = get_close_matches(str(name), PROVIDERS, 3)
+    return f"; perhaps {' or '.join(found)}" if found else ""

@@ -9,15 +9,16 @@ from . import log
 from .entries import Entry, Wrong, entries, read
 from .errors import Misconfigured, UnknownSource
 from .matching import matches
-from .options import check
+from .options import OPTIONS, check
 from .providers import PROVIDERS, Provider
 from .schemes import SCHEMES, Scheme
 
 # The platform keeps some paths for itself: https://docs.cloud.google.com/run/docs/known-issues#ah
 NAME = re.compile(r"(?!eventlog$|z$)(?!.*--)[a-z](?:[a-z0-9-]{0,38}[a-y0-9])?")
-# What an entry may change of its provider's row, and what is its own.
+# What an entry may say of its sender's proof, what it may change of its provider's row, and what is its own.
+SETTINGS = ("tolerance", "topics", "webhook_id", "client_id", "audience", "email", "issuer")
 ROW = ("type", "id", "subject", "max_body", "deadline")
-OWN = ("only", "headers", "public_url")
+OWN = ("only", "headers", "public_url", "origins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,14 @@ class Source:
     only: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     public_url: str = ""
+    origins: tuple[str, ...] = ()
     id_is_signed: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods it uses."""
-        asks_by_get = self.provider.handshake is not None and self.provider.handshake.token
-        return ("GET", "POST") if asks_by_get else ("POST",)
+        handshake = self.provider.handshake
+        return tuple(sorted({"POST", *(handshake.methods if handshake else ())}))
 
     def drops(self, event_type: str) -> bool:
         """Whether `only` leaves an event out; never one that has no type or shares its body with others."""
@@ -83,12 +85,22 @@ def _source(name: str, entry: Entry) -> Source:
     given = {option: where.value for option, where in options.items()}
     row = PROVIDERS[given["provider"]] if "provider" in given else Provider(_scheme(options["verify"]), docs="")
     row = replace(row, **{option: _frozen(given[option]) for option in ROW if option in given})
-    if row.scheme and "tolerance" in given:
-        row = replace(row, scheme=replace(row.scheme, tolerance=given["tolerance"]))
-    if row.scheme and row.scheme.signs_url and "public_url" not in given:
-        raise Wrong(entry, "needs public_url, the address the sender calls: the URL is part of what it signs")
+    if row.scheme:
+        row = replace(row, scheme=_with_settings(row.scheme, options))
+    if missing := [option for option in row.needs if option not in given]:
+        raise Wrong(entry, f"needs {missing[0]}: {OPTIONS[missing[0]][1]}")
     own = {option: _frozen(given[option]) for option in OWN if option in given}
     return Source(name, given.get("provider", name), row, id_is_signed=_id_is_signed(row), **own)
+
+
+def _with_settings(scheme: Scheme, options: dict[str, Entry]) -> Scheme:
+    """The scheme with what its source says of it; Wrong if it has no use for that."""
+    known = {field.name for field in fields(scheme)}
+    given = {option: where for option, where in options.items() if option in SETTINGS}
+    for option, where in given.items():
+        if option not in known:
+            raise Wrong(where, "has no use here: this sender's proof does not ask for it")
+    return replace(scheme, **{option: _frozen(where.value) for option, where in given.items()})
 
 
 def _id_is_signed(row: Provider) -> bool:
@@ -110,7 +122,7 @@ def _scheme(entry: Entry) -> Scheme | None:
             raise Wrong(entry, "takes one scheme")
     if name not in SCHEMES:
         raise Wrong(entry, f"there are {', '.join(SCHEMES)}, and none (which accepts anything from anyone)")
-    known = {field.name: field for field in fields(SCHEMES[name]) if field.name != "tolerance"}
+    known = {field.name: field for field in fields(SCHEMES[name]) if field.type is str and field.name != "asks"}
     for parameter, value in parameters.items():
         if parameter not in known or not isinstance(value, str):
             raise Wrong(entry, f"{name} has no {parameter} of that kind; it takes text for {', '.join(known)}")

@@ -13,13 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import requests
 
-from functions.receiver.providers import PROVIDERS
+from functions.receiver.keys import variable
+from functions.receiver.places import Places
+from functions.receiver.providers import PROVIDERS, Provider
+from functions.receiver.schemes import Publishes
 from functions.receiver.webhook import Webhook
-from tests.conftest import Queue, Receiver, check_log, one_queue, start_queue, start_receiver
+from tests.conftest import SOURCES, Queue, Receiver, check_log, one_queue, start_queue, start_receiver
+from tests.rows import sample
+from tools.samples import fresh
 
 ATTRIBUTES = {
     "ce-specversion",
@@ -34,6 +40,7 @@ ATTRIBUTES = {
     "content-type",
     "content-encoding",
 }
+FORM = "application/x-www-form-urlencoded"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 FIELDS = {
@@ -61,6 +68,7 @@ class Event:
     id: str = ""
     subject: str | None = None
     signed: bool = False
+    answer: str = ""
 
 
 EVENTS = {
@@ -100,6 +108,7 @@ EVENTS = {
         type="delivered",
         id="t-1",
         subject="SM1",
+        answer="<Response/>",
     ),
     "telegram": Event(b'{"update_id":7,"message":{"text":"\\ud83d\\ude00"}}', type="message", id="7"),
     "discord": Event(
@@ -108,18 +117,53 @@ EVENTS = {
         subject="9",
     ),
     "discord-interactions": Event(
-        b'{"type":2,"id":"77","application_id":"9"}', type="2", id="77", subject="9", signed=True
+        b'{"type":2,"id":"77","application_id":"9"}',
+        type="2",
+        id="77",
+        subject="9",
+        signed=True,
+        answer='{"type": 5}',
+    ),
+    "mixpanel": Event(
+        b'{"action":"members","parameters":{"mixpanel_cohort_id":"42"}}',
+        type="members",
+        subject="42",
+        answer='{"action": "members", "status": "success"}',
+    ),
+    "cloudevents": Event(
+        headers={"Ce-Type": "a.b", "Ce-Source": "/shop", "Ce-Id": "7", "Ce-Subject": "s"},
+        type="a.b",
+        id="5:/shop1:7",
+        subject="s",
     ),
     "standard-webhooks": Event(b'{"type":"a.b"}', {"webhook-id": "msg_1"}, type="a.b", id="msg_1", signed=True),
     "svix": Event(b'{"event_type":"a.b"}', {"svix-id": "msg_2"}, type="a.b", id="msg_2", signed=True),
 }
 rows = pytest.mark.parametrize("row", PROVIDERS)
+examples = pytest.mark.parametrize("row", EVENTS)
+OF_ANOTHER_STATUS = [name for name, row in PROVIDERS.items() if row.try_again != 503]
+
+
+def event_of(receiver: Receiver, row: str) -> Webhook:
+    """What the provider of a row sends, before it proves itself: its sample, as a new event."""
+    return fresh(sample(row, time.time()), receiver.sources[row])
 
 
 def webhook_of(receiver: Receiver, row: str) -> Webhook:
-    event = EVENTS.get(row, Event())
+    """What the provider of a row sends."""
+    return receiver.sign(row, event_of(receiver, row))
+
+
+def example_of(receiver: Receiver, row: str) -> Webhook:
+    """The event of a row in EVENTS, signed."""
+    event = EVENTS[row]
     headers = {"content-type": "application/json"} | {name.lower(): value for name, value in event.headers.items()}
     return receiver.sign(row, Webhook(event.body, headers))
+
+
+def has_secret(row: Provider) -> bool:
+    """Whether a source of the row has a secret: not where its sender publishes a key that anyone may read."""
+    return not isinstance(row.scheme, Publishes) or row.scheme.HAS_SECRET
 
 
 def is_plain(answer: requests.Response) -> None:
@@ -130,80 +174,124 @@ def is_plain(answer: requests.Response) -> None:
     assert answer.content == b""
 
 
-# Every row
+# Every row: the bytes that count are those that were sent, since some senders write their proof into the body.
 
 
+@one_queue
 @rows
 def test_a_genuine_event_is_answered_as_its_provider_wants_and_queued_byte_for_byte(
     receiver: Receiver, row: str
 ) -> None:
-    wanted, event = PROVIDERS[row].success, EVENTS.get(row, Event())
-    answer = receiver.post(row, webhook_of(receiver, row))
+    webhook = webhook_of(receiver, row)
+    wanted = PROVIDERS[row].answer(Places(webhook))
+    answer = receiver.post(row, webhook)
     assert (answer.status_code, answer.text) == (wanted.status, wanted.body)
     if wanted.status != 204:
         assert answer.headers["Content-Type"] == wanted.content_type
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     [message] = receiver.queue.messages()
-    assert message.data == event.body
+    assert message.data == webhook.body
     assert receiver.lines_of(row)[-1]["message_id"] == message.message_id
 
 
+@one_queue
 @rows
 def test_the_message_of_a_row_says_what_the_contract_says(receiver: Receiver, row: str) -> None:
-    event = EVENTS.get(row, Event())
-    assert receiver.post(row, webhook_of(receiver, row)).ok
+    webhook = webhook_of(receiver, row)
+    assert receiver.post(row, webhook).ok
     [message] = receiver.queue.messages()
     attributes = dict(message.attributes)
     assert attributes.keys() <= ATTRIBUTES
     assert all(value and len(value.encode()) <= 1024 for value in attributes.values())
     assert attributes["ce-specversion"] == "1.0"
     assert attributes["ce-source"] == f"/{row}"
+    assert attributes["ce-type"].startswith(f"{row}.")
+    if not PROVIDERS[row].batch:
+        assert (attributes["ce-type"] == f"{row}.unknown") == (not PROVIDERS[row].type)
     assert TIME.fullmatch(attributes["ce-time"])
-    assert attributes["content-type"] == event.headers.get("Content-Type", "application/json")
+    assert attributes["content-type"] == webhook.header("content-type")
     assert message.ordering_key == ""
-    if row in EVENTS:
-        assert attributes["ce-type"] == f"{row}.{event.type}"
-        assert attributes["ce-id"] == event.id or (not event.id and str(uuid.UUID(attributes["ce-id"])))
-        assert attributes.get("ce-subject") == event.subject
-        assert attributes.get("ce-signed") == ("id" if event.signed else None)
 
 
+@one_queue
+@rows
+def test_an_event_that_is_sent_again_has_the_id_that_it_had_and_a_new_one_has_another(
+    receiver: Receiver, row: str
+) -> None:
+    webhook = webhook_of(receiver, row)
+    for sent in (webhook, webhook, webhook_of(receiver, row)):
+        assert receiver.post(row, sent).ok
+    first, again, other = sorted(receiver.queue.messages(), key=lambda message: message.attributes["ce-time"])
+    ids = [message.attributes["ce-id"] for message in (first, again, other)]
+    assert (ids[0] == ids[1]) == bool(PROVIDERS[row].id)
+    assert ids[2] != ids[0] or not is_new_each_time(row)
+
+
+def is_new_each_time(row: str) -> bool:
+    """Whether each sample of a row gets an id of its own, as `fresh` can give one."""
+    places = PROVIDERS[row].id
+    return any(place.startswith(("json:", "header:")) for place in ([places] if isinstance(places, str) else places))
+
+
+@one_queue
 @rows
 def test_an_unsigned_event_is_refused_without_a_word(receiver: Receiver, row: str) -> None:
-    event = EVENTS.get(row, Event())
-    answer = receiver.post(row, Webhook(event.body, {"content-type": "application/json"} | event.headers))
-    assert answer.status_code == 401
-    is_plain(answer)
-    assert receiver.queue.messages() == []
-
-
-@rows
-def test_an_event_with_the_proof_of_another_secret_is_refused(receiver: Receiver, row: str) -> None:
-    scheme = PROVIDERS[row].scheme
-    assert scheme
-    webhook = scheme.sign(webhook_of(receiver, row), scheme.new_keys()[0])
-    answer = receiver.post(row, webhook)
-    assert answer.status_code == 401
-    is_plain(answer)
-    assert receiver.queue.messages() == []
-
-
-@pytest.mark.parametrize("row", [n for n, row in PROVIDERS.items() if row.scheme and row.scheme.covers("json:x")])
-def test_an_event_whose_body_was_changed_on_the_way_is_refused(receiver: Receiver, row: str) -> None:
-    webhook = webhook_of(receiver, row)
-    assert receiver.post(row, replace(webhook, body=webhook.body + b" ")).status_code == 401
+    for webhook in (event_of(receiver, row), Webhook()):
+        answer = receiver.post(row, webhook)
+        assert answer.status_code == 401
+        is_plain(answer)
     assert receiver.queue.messages() == []
 
 
 @one_queue
-@pytest.mark.parametrize("age", [-1000, 1000], ids=["old", "of the future"])
+@rows
+def test_an_event_with_the_proof_of_another_secret_is_refused(receiver: Receiver, row: str) -> None:
+    scheme = PROVIDERS[row].scheme
+    assert scheme
+    stranger = replace(receiver, secrets={row: scheme.new_keys()})
+    answer = receiver.post(row, webhook_of(stranger, row))
+    assert answer.status_code == 401
+    is_plain(answer)
+    assert receiver.queue.messages() == []
+
+
+@one_queue
+@pytest.mark.parametrize("row", [n for n, row in PROVIDERS.items() if row.scheme and row.scheme.covers("json:x")])
+def test_an_event_whose_body_was_changed_on_the_way_is_refused(receiver: Receiver, row: str) -> None:
+    webhook = webhook_of(receiver, row)
+    for body in (webhook.body + b"1", b""):
+        assert receiver.post(row, replace(webhook, body=body)).status_code == 401
+    assert receiver.queue.messages() == []
+
+
+# Some rows in full, on both queues
+
+
+@examples
+def test_an_event_is_queued_under_its_type_id_and_subject(receiver: Receiver, row: str) -> None:
+    event, webhook = EVENTS[row], example_of(receiver, row)
+    answer = receiver.post(row, webhook)
+    assert (answer.ok, answer.text) == (True, event.answer)
+    [message] = receiver.queue.messages()
+    attributes = message.attributes
+    assert message.data == webhook.body
+    assert attributes["ce-type"] == f"{row}.{event.type}"
+    assert attributes["ce-id"] == event.id or (not event.id and str(uuid.UUID(attributes["ce-id"])))
+    assert attributes.get("ce-subject") == event.subject
+    assert attributes.get("ce-signed") == ("id" if event.signed else None)
+
+
+@one_queue
+@pytest.mark.parametrize("age", [-1, 1], ids=["old", "of the future"])
 @pytest.mark.parametrize(
     "row", ["stripe", "slack", "zoom", "discord", "discord-interactions", "standard-webhooks", "svix"]
 )
 def test_an_event_of_another_time_is_refused(receiver: Receiver, row: str, age: int) -> None:
-    event = EVENTS[row]
-    stale = receiver.sign(row, Webhook(event.body, event.headers, received=time.time() + age))
+    scheme = receiver.sources[row].provider.scheme
+    assert scheme
+    event, now = EVENTS[row], time.time()
+    stale = receiver.sign(row, Webhook(event.body, event.headers, received=now + age * (scheme.tolerance + 10)))
     assert receiver.post(row, stale).status_code == 401
     assert receiver.lines_of(row)[-1]["reason"] == "stale"
     assert receiver.queue.messages() == []
@@ -335,6 +423,59 @@ def test_the_ping_of_github_is_answered_and_not_queued(receiver: Receiver) -> No
     assert receiver.queue.messages() == []
 
 
+@one_queue
+def test_a_probe_by_head_is_answered(receiver: Receiver) -> None:
+    answer = requests.head(f"{receiver.server.url}/trello", timeout=10)
+    assert answer.status_code == 200
+    is_plain(answer)
+    assert receiver.lines_of("trello")[-1]["outcome"] == "handshake"
+    assert receiver.queue.messages() == []
+
+
+@one_queue
+def test_a_question_by_options_is_answered_for_an_origin_that_may_send_and_for_no_other(receiver: Receiver) -> None:
+    url = f"{receiver.server.url}/cloudevents"
+    mine, theirs = {"WebHook-Request-Origin": "demo.example.com"}, {"WebHook-Request-Origin": "evil.example.com"}
+    answer = requests.options(url, headers=mine | {"WebHook-Request-Rate": "120"}, timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["WebHook-Allowed-Origin"] == "demo.example.com"
+    assert (answer.headers["WebHook-Allowed-Rate"], answer.headers["Allow"]) == ("120", "POST")
+    is_plain(answer)
+    for headers in (theirs, {}):
+        answer = requests.options(url, headers=headers, timeout=10)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+        assert "WebHook-Allowed-Origin" not in answer.headers
+        is_plain(answer)
+    assert receiver.queue.messages() == []
+
+
+@one_queue
+@pytest.mark.parametrize(
+    "token", ["dGVzdA==", "1", "a" * 128, "e30.x/y+z~-_"], ids=["base64", "short", "long", "marks"]
+)
+def test_what_x_has_signed_by_asking_gets_nobody_in(receiver: Receiver, token: str) -> None:
+    answer = requests.get(f"{receiver.server.url}/x", params={"crc_token": token}, timeout=10)
+    assert answer.status_code == 200
+    signature = answer.json()["response_token"]
+    webhook = Webhook(token.encode(), {"x-twitter-webhooks-signature": signature})
+    assert receiver.signed("x", webhook.body).header("x-twitter-webhooks-signature") == signature  # so it is a proof
+    assert receiver.post("x", webhook).status_code == 401
+    assert receiver.lines_of("x")[-1]["reason"] == "challenge-as-body"
+    assert receiver.queue.messages() == []
+
+
+@one_queue
+@pytest.mark.parametrize(
+    "body", [b'{"a":1}', b'"a"', b" ", b"a" * 129, b""], ids=["json", "text", "space", "long", "empty"]
+)
+def test_x_has_nothing_signed_that_could_be_an_event(receiver: Receiver, body: bytes) -> None:
+    answer = requests.get(f"{receiver.server.url}/x", params={"crc_token": body.decode()}, timeout=10)
+    assert answer.status_code == 400
+    is_plain(answer)
+    assert receiver.post("x", receiver.signed("x", body)).status_code == 200
+    assert [message.data for message in receiver.queue.messages()] == [body]
+
+
 # Statuses
 
 
@@ -348,18 +489,58 @@ def test_a_path_that_is_nobodys_is_not_found(receiver: Receiver, path: str) -> N
     assert receiver.queue.messages() == []
 
 
+METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "FOO"]
+
+
 @one_queue
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "FOO"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_method_that_a_source_does_not_use_is_refused_with_those_that_it_does(
-    receiver: Receiver, method: str
+    receiver: Receiver, source: str
 ) -> None:
-    answer = receiver.post("stripe", webhook_of(receiver, "stripe"), method=method)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
-    is_plain(answer)
-    if method != "GET":
-        answer = receiver.post("meta", webhook_of(receiver, "meta"), method=method)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+    webhook, used = receiver.signed(source, b"a=1", content_type=FORM), methods_of(receiver, source)
+    for method in METHODS:
+        if method not in used:
+            answer = receiver.post(source, webhook, method=method)
+            assert (answer.status_code, answer.headers["Allow"]) == (405, ", ".join(used))
+            is_plain(answer)
     assert receiver.queue.messages() == []
+
+
+def methods_of(receiver: Receiver, source: str) -> list[str]:
+    handshake = receiver.sources[source].provider.handshake
+    return sorted({"POST", *handshake.methods} if handshake else {"POST"})
+
+
+@one_queue
+@pytest.mark.parametrize(
+    ("source", "allowed"),
+    [("stripe", "POST"), ("meta", "GET, POST"), ("trello", "HEAD, POST"), ("cloudevents", "OPTIONS, POST")],
+)
+def test_the_methods_of_a_source_are_those_of_its_events_and_its_questions(
+    receiver: Receiver, source: str, allowed: str
+) -> None:
+    assert requests.put(f"{receiver.server.url}/{source}", timeout=10).headers["Allow"] == allowed
+
+
+OTHERWISE = [
+    (name, method)
+    for name, row in PROVIDERS.items()
+    if row.handshake
+    for method in row.handshake.methods
+    if method != "POST"
+]
+
+
+@one_queue
+@pytest.mark.parametrize(("row", "method"), OTHERWISE)
+def test_an_event_that_comes_by_the_method_of_a_question_is_not_queued(
+    receiver: Receiver, row: str, method: str
+) -> None:
+    webhook = webhook_of(receiver, row)
+    assert receiver.post(row, webhook, method=method).status_code in (200, 400, 401, 404, 405)
+    assert receiver.queue.messages() == []
+    assert receiver.post(row, webhook).ok
+    assert [message.data for message in receiver.queue.messages()] == [webhook.body]
 
 
 @one_queue
@@ -414,8 +595,7 @@ def test_an_url_over_8_kb_is_refused(receiver: Receiver) -> None:
 
 @one_queue
 def test_a_source_without_a_secret_lets_nobody_in_and_asks_to_try_again(receiver: Receiver) -> None:
-    for secret in ("", "x"):
-        webhook = receiver.sources["keyless"].provider.scheme.sign(Webhook(b"{}"), secret)  # type: ignore[union-attr]
+    for webhook in (Webhook(b"{}"), receiver.signed("keyless")):
         answer = receiver.post("keyless", webhook)
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
@@ -423,6 +603,47 @@ def test_a_source_without_a_secret_lets_nobody_in_and_asks_to_try_again(receiver
     line = receiver.lines_of("keyless")[-1]
     assert (line["severity"], line["outcome"], line["reason"]) == ("ERROR", "failed", "secret-missing")
     assert receiver.queue.messages() == []
+
+
+@pytest.fixture(scope="module")
+def emptied(running: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
+    """A receiver whose secrets are all empty; its senders sign with those of the other one."""
+    names = [variable(kind, row) for kind in ("KEY", "TOKEN") for row in PROVIDERS]
+    empty = start_receiver(running.queue, tmp_path_factory.mktemp("emptied"), **dict.fromkeys(names, ""))
+    try:
+        yield replace(empty, secrets=running.secrets)
+    finally:
+        empty.server.kill()
+    check_log(empty)
+
+
+@one_queue
+@pytest.mark.parametrize("row", [n for n, row in PROVIDERS.items() if has_secret(row)])
+def test_an_empty_secret_is_told_to_each_provider_by_the_status_after_which_it_sends_again(
+    emptied: Receiver, row: str
+) -> None:
+    for webhook in (webhook_of(emptied, row), event_of(emptied, row), Webhook()):
+        answer = emptied.post(row, webhook)
+        assert answer.status_code == PROVIDERS[row].try_again
+        assert int(answer.headers["Retry-After"]) > 0
+        is_plain(answer)
+    line = emptied.lines_of(row)[-1]
+    assert (line["severity"], line["outcome"], line["reason"]) == ("ERROR", "failed", "secret-empty")
+    assert emptied.queue.messages() == []
+
+
+@one_queue
+@pytest.mark.parametrize("row", [n for n, row in PROVIDERS.items() if row.handshake and row.handshake.has_token])
+def test_an_empty_verify_token_answers_nobody(emptied: Receiver, row: str) -> None:
+    handshake = PROVIDERS[row].handshake
+    assert handshake
+    for token, statuses in (("", (400, 401, 503)), ("x", (503,))):
+        asked = {"hub.mode": "subscribe", "hub.challenge": "1", "challenge_code": "1"}
+        query = urlencode(asked | dict.fromkeys(("hub.verify_token", "verify", "token"), token))
+        webhook = Webhook(b'{"verification_token": "x"}', {"x-hook-secret": "0" * 32}, query=query)
+        answer = emptied.post(row, webhook, method=handshake.methods[0])
+        assert answer.status_code in statuses
+        is_plain(answer)
 
 
 @one_queue
@@ -551,7 +772,7 @@ def test_headers_do_not_reach_the_call_that_publishes(receiver: Receiver) -> Non
     odd = {"Timeout": "0.0001", "Retry": "x", "Ordering-Key": "k", "Topic": "projects/x/topics/y", "Data": "d"}
     odd |= {"Ce-Id": "forged", "Ce-Source": "/forged", "Ce-Type": "forged", "Ce-Replay": "9", "Ce-Signed": "id"}
     started = time.monotonic()
-    assert receiver.post("github", webhook_of(receiver, "github"), headers=odd).status_code == 200
+    assert receiver.post("github", example_of(receiver, "github"), headers=odd).status_code == 200
     assert time.monotonic() - started < 1
     [message] = receiver.queue.messages()
     assert message.ordering_key == ""
@@ -792,8 +1013,22 @@ def test_while_the_queue_hangs_senders_are_asked_to_try_again_and_afterwards_all
 def test_a_topic_that_is_not_there_is_our_fault(queue: Queue, tmp_path: Path) -> None:
     other = start_receiver(queue, tmp_path, TOPIC="projects/tests/topics/absent")
     try:
-        answer = post_in(other, "hasty", 1.5)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-        assert other.lines_of("hasty")[-1]["reason"] == "queue-refused"
+        for source in ("hasty", *OF_ANOTHER_STATUS):
+            answer = post_in(other, source, 4)
+            assert answer.status_code == other.sources[source].provider.try_again
+            assert answer.headers["Retry-After"] == "10"
+            is_plain(answer)
+            assert other.lines_of(source)[-1]["reason"] == "queue-refused"
     finally:
         other.server.kill()
+
+
+@one_queue
+def test_only_what_is_our_fault_is_told_otherwise(receiver: Receiver) -> None:
+    assert receiver.sources["brevo"].provider.try_again == 429
+    assert receiver.post("brevo", Webhook(b"{}")).status_code == 401
+    assert receiver.post("brevo", Webhook(b"{}"), method="PUT").status_code == 405
+    assert (
+        receiver.exchange(b"POST /brevo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", half_close=True).status
+        == 400
+    )
