@@ -53,7 +53,11 @@ def main() -> int:
 
 
 def _environment(queue: str) -> dict[str, str]:
-    yours = {name: value for name, value in os.environ.items() if not name.startswith(("KEY_", "TOKEN_", "FUNCTION_"))}
+    yours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KEY_", "TOKEN_", "PUBLISHED_", "FUNCTION_"))
+    }
     return yours | {"PUBSUB_EMULATOR_HOST": queue, "PROJECT": local.PROJECT, "THREADS": "16", "PYTHONPATH": "."}
 
 

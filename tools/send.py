@@ -3,22 +3,16 @@
 import argparse
 import os
 import sys
-import uuid
 from dataclasses import replace
-from pathlib import Path
 
 import requests
 from tqdm import tqdm
 
-from functions.receiver.places import Places
-from functions.receiver.schemes.base import with_headers
 from functions.receiver.sources import Source, load
 from functions.receiver.webhook import Webhook
 
-from . import local
-
-SAMPLES = Path("samples")
-TYPES = {".json": "application/json", ".form": "application/x-www-form-urlencoded"}
+from . import local, samples
+from .local import signing_key
 
 
 def main() -> int:
@@ -32,52 +26,18 @@ def main() -> int:
     try:
         secret = local.DemoKeys().for_sender(source) if source.provider.scheme else ""
     except KeyError:
-        sys.exit(f"no secret of {source.name}: start `make run` first, or set {local.variable(source.name)}")
-    sample = find_sample(source, arguments.event)
+        sys.exit(f"no secret of {source.name}: start `make run` first, or set {signing_key(source)}")
+    sample = samples.find(source, arguments.event)
     failed = 0
     with requests.Session() as session:
         for _ in tqdm(range(arguments.count), disable=arguments.count == 1, unit=" webhooks"):
-            webhook = fresh(sample, source)
+            webhook = samples.fresh(sample, source)
             webhook = replace(webhook, url=source.public_url or f"{url}/{source.name}")
             signed = source.provider.scheme.sign(webhook, secret) if source.provider.scheme else webhook
             failed += not _post(session, url, source, signed, quiet=arguments.count > 1)
     if failed:
         print(f"{failed} of {arguments.count} were no success", file=sys.stderr)
     return min(failed, 1)
-
-
-def find_sample(source: Source, event: str) -> Webhook:
-    """The sample of an event, or the first there is; it ends the program with the list if there is no such one."""
-    folder = SAMPLES / source.prefix
-    there = {str(file.relative_to(folder).with_suffix("")): file for file in sorted(folder.rglob("*.*"))}
-    if not there:
-        sys.exit(f"no samples of {source.prefix} in {SAMPLES}/")
-    if event and event not in there:
-        sys.exit(f"no sample {event} of {source.prefix}; there are {', '.join(there)}")
-    event = event or next(iter(there))
-    file = there[event]
-    webhook = Webhook(file.read_bytes(), {"content-type": TYPES[file.suffix]})
-    kind, _, name = source.provider.type.partition(":")
-    return with_headers(webhook, **{name: event}) if kind == "header" else webhook
-
-
-def fresh(webhook: Webhook, source: Source) -> Webhook:
-    """Give a sample an id of its own, where the provider has it; all other bytes stay as they are."""
-    places = (source.provider.id,) if isinstance(source.provider.id, str) else source.provider.id
-    for place in places:
-        kind, _, name = place.partition(":")
-        if kind == "header" and not webhook.header(name):
-            webhook = with_headers(webhook, **{name: str(uuid.uuid4())})
-        elif kind == "json" and (old := Places(webhook).find(place)):
-            webhook = replace(webhook, body=webhook.body.replace(old.encode(), _another(old).encode()))
-    return webhook
-
-
-def _another(number: str) -> str:
-    """An id of the same kind and length."""
-    if number.isdigit():
-        return f"{uuid.uuid4().int:039}"[-len(number) + 1 :].rjust(len(number), number[0])
-    return number[:-8] + uuid.uuid4().hex[:8]
 
 
 def _post(session: requests.Session, url: str, source: Source, webhook: Webhook, quiet: bool) -> bool:

@@ -1,0 +1,98 @@
+"""Writes docs/providers.md out of the rows, or prints them as a table."""
+
+import re
+import sys
+from pathlib import Path
+
+from tabulate import tabulate
+
+from functions.receiver import handshakes
+from functions.receiver.handshakes import Handshake
+from functions.receiver.providers import CATEGORIES, PROVIDERS, Provider
+from functions.receiver.schemes import Publishes, Scheme
+
+FILE = Path(__file__).parent.parent / "docs" / "providers.md"
+HEADINGS = ("provider", "proof", "proves the body", "handshake", "secret", "sends again")
+QUESTIONS = {id(value): name for name, value in vars(handshakes).items() if isinstance(value, Handshake)}
+# Where a proof stands, by the parameter that says so.
+PLACES = {"header": "`{}`", "signature": "`{}`", "query": "`?{}=`", "json": "`json:{}`"}
+# What a proof of the whole body covers: its digest, or the one field that has it all.
+WHOLE = ("digest", "json:Message", "form:bt_payload")
+# What is left out, and why.
+LEFT_OUT = {
+    "Airship": "it calls an endpoint to have messages delivered, and waits for real answers",
+    "HubSpot, versions 1 and 2": "plain hashes with the secret in front, which can be made longer",
+    "Microsoft Teams, slash commands": "they want a real answer in the response, which a queue can't give",
+    "Miro": "its documents name no proof",
+    "npm": "its webhooks were switched off in 2024",
+    "Vonage SMS with MD5 hash": "a plain hash with the secret behind it; the account's settings have an HMAC too",
+}
+INTRODUCTION = """\
+# Providers
+
+{count} providers, a row each in [functions/receiver/providers](../functions/receiver/providers). Their names are what
+`provider:` in sources.yaml takes. `make providers` prints them, `make docs` writes this page.
+
+- **proof** is the scheme (see [schemes](../functions/receiver/schemes)), its hash, and where it stands. With a *published
+  key* the receiver fetches the key from the provider's own address; the local run makes one up.
+- **proves the body**: where it says no, only the sender is proved, or a part of the body. Whoever has seen one such
+  request can send another body with it: fetch what matters from the provider.
+- **handshake** is the question that the provider asks before it sends, and the method of it. A *verify token*
+  is a second secret: `TOKEN_<SOURCE>`, or `webhook-<source>_token` in Secret Manager.
+- **secret** is where you find or set it, and its form; paste it as it is shown there. What a provider *needs* besides
+  goes into the source's entry in sources.yaml.
+- **sends again** is whether the provider repeats a webhook after a failure, as far as its pages say.
+"""
+
+
+def main() -> None:
+    """Print the table with `table`, else write the page."""
+    if sys.argv[1:] == ["table"]:
+        rows = [[name, *_cells(row), row.docs] for name, row in sorted(PROVIDERS.items())]
+        text = tabulate(rows, [*HEADINGS, "page"], maxcolwidths=[None, 40, None, 24, 44, None, None])
+        print(text.replace("`", ""))
+        return
+    FILE.write_text(page())
+    print(f"wrote {FILE.name}: {len(PROVIDERS)} providers")
+
+
+def page() -> str:
+    """The page as it should be."""
+    parts = [INTRODUCTION.format(count=len(PROVIDERS))]
+    for category in CATEGORIES:
+        rows = [[f"[{name}]({PROVIDERS[name].docs})", *_cells(PROVIDERS[name])] for name in category.PROVIDERS]
+        lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]
+        parts += [f"## {str(category.__doc__).rstrip('.')}\n", *(f"| {' | '.join(line)} |" for line in lines), ""]
+    left_out = [f"- **{name}**: {why}." for name, why in LEFT_OUT.items()]
+    return "\n".join([*parts, "## Left out\n", *left_out]) + "\n"
+
+
+def _cells(row: Provider) -> list[str]:
+    assert row.scheme
+    proves = "yes" if any(row.scheme.covers(place) for place in WHOLE) else "no"
+    needed = [need for need in row.needs if f"{need}:" not in row.secret]
+    needs = f" (needs {', '.join(needed)})" if needed else ""
+    again = {True: "yes", False: "no", None: ""}[row.retries]
+    return [proof(row.scheme), proves, question(row.handshake), row.secret.replace("|", "\\|") + needs, again]
+
+
+def proof(scheme: Scheme) -> str:
+    """What a scheme is, in a few words: its name, its hash, and where it stands."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(scheme).__name__).lower()
+    digest = getattr(scheme, "digest", getattr(scheme, "algorithm", ""))
+    held = {field: value.partition("|")[0] for field in PLACES if (value := getattr(scheme, field, ""))}
+    place = next((PLACES[field].format(value) for field, value in held.items()), "")
+    published = ", published key" if isinstance(scheme, Publishes) else ""
+    return " ".join(filter(None, [name, digest.partition("|")[0], place])) + published
+
+
+def question(handshake: Handshake | None) -> str:
+    """What a handshake is, in a few words."""
+    if handshake is None:
+        return ""
+    name = QUESTIONS.get(id(handshake), "ping").replace("_", " ")
+    return f"{'/'.join(handshake.methods)} {name}" + (", verify token" if handshake.has_token else "")
+
+
+if __name__ == "__main__":
+    main()
