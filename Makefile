@@ -5,7 +5,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: help run send test check format bench clean
+.PHONY: help run send providers docs test check format bench clean
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -15,6 +15,12 @@ run: $(VENV)/tools  ## Run both functions and the queue here: PORT= PROCESSOR_PO
 send: $(VENV)/tools  ## Send a signed sample: SOURCE= [EVENT=] [COUNT=] [URL=]
 	@$(BIN)/python -m tools.send "$(or $(SOURCE),github)" $(if $(EVENT),--event "$(EVENT)") \
 		$(if $(COUNT),--count "$(COUNT)") $(if $(URL),--url "$(URL)")
+
+providers: $(VENV)/tools  ## Print every provider that is known
+	@$(BIN)/python -m tools.docs table
+
+docs: $(VENV)/tools  ## Write docs/providers.md out of the rows
+	@$(BIN)/python -m tools.docs
 
 test: $(VENV)/tests  ## Run all tests: PYTHON=python3.13 TESTS=tests/receiver
 	$(BIN)/python -m pytest $(TESTS)

@@ -17,6 +17,7 @@ from .load import BenchmarkError, generator
 from .losses import losses
 from .stage import THREADS, stage
 from .throughput import SECONDS, throughput
+from .verify import verify
 from .webhook import BYTES
 
 PACKAGES = ["functions-framework", "gunicorn", "google-cloud-pubsub", "grpcio"]
@@ -33,6 +34,7 @@ def main() -> None:
         print(f"\n{throughput(ready, rounds)}", flush=True)
         print(f"\n{cold_start(ready, starts)}", flush=True)
         print(f"\n{losses(ready)}", flush=True)
+        print(f"\n{verify()}", flush=True)
 
 
 def facts(rounds: int, starts: int) -> str:

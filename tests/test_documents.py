@@ -5,6 +5,7 @@ import base64
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from functions.receiver.providers import PROVIDERS
 from functions.receiver.schemes import SCHEMES
 from functions.receiver.sources import load
 from tests.servers import ROOT
+from tools.docs import page
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -46,7 +48,9 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     assert not [link for link in links if not (document.parent / link).exists()]
 
 
-@pytest.mark.parametrize("text", blocks("yaml"), ids=["a known provider", "a sender of one's own"])
+@pytest.mark.parametrize(
+    "text", blocks("yaml"), ids=["a known provider", "one that needs more", "a sender of one's own"]
+)
 def test_every_source_that_is_shown_can_be_used(text: str, tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text(text)
     assert load(tmp_path / "sources.yaml")
@@ -87,10 +91,33 @@ def test_the_status_table_has_every_status_that_is_given() -> None:
     assert {int(status) for status in re.findall(r"\b[245]\d\d\b", table)} == given | {200}
 
 
-def test_the_readme_lists_every_provider_and_the_changelog_counts_them() -> None:
-    listed = README.partition("known so far: ")[2].partition(".")[0].replace("\n", " ")
-    assert listed.split(", ") == sorted(PROVIDERS)
-    assert f"The receiver: {len(PROVIDERS)} providers" in (ROOT / "CHANGELOG.md").read_text()
+def test_the_documents_count_the_providers_and_their_handshakes() -> None:
+    asking = [name for name, row in PROVIDERS.items() if row.handshake]
+    assert f"the {len(PROVIDERS)} providers that are known" in README
+    counted = f"The receiver: {len(PROVIDERS)} providers ({len(asking)} of them with a handshake)"
+    assert counted in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_page_of_the_providers_is_current() -> None:
+    assert (ROOT / "docs/providers.md").read_text() == page()
+
+
+def test_every_row_says_where_its_secret_is_and_where_that_is_documented() -> None:
+    for name, row in PROVIDERS.items():
+        assert row.secret, name
+        assert row.docs.startswith("https://"), name
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), name
+        assert row.scheme, name
+
+
+def test_sixty_providers_have_a_sample() -> None:
+    assert sum(1 for name in PROVIDERS if any((ROOT / "samples" / name).rglob("*.*"))) >= 60
+
+
+def test_the_providers_are_printed_as_a_table() -> None:
+    command = [sys.executable, "-m", "tools.docs", "table"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines() if line[:1].strip()} >= set(PROVIDERS)
 
 
 def test_help_lists_every_verb() -> None:
