@@ -33,8 +33,8 @@ INTRODUCTION = """\
 {count} providers, a row each in [functions/receiver/providers](../functions/receiver/providers). Their names are what
 `provider:` in sources.yaml takes. `make providers` prints them, `make docs` writes this page.
 
-- **proof** is the scheme (see [schemes](../functions/receiver/schemes)), its hash, and where it stands. A *published key*
-  is fetched from the provider's own address; the local run makes one up.
+- **proof** is the scheme (see [schemes](../functions/receiver/schemes)), its hash, and where it stands. A *published
+  key* is fetched from the provider's own address; the local run makes one up.
 - **proves the body**: where it says no, only the sender is proved, or a part of the body. Whoever has seen one such
   request can send another body with it: fetch what matters from the provider.
 - **handshake** is the question that the provider asks before it sends, and the method of it. A *verify token*
