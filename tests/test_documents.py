@@ -102,6 +102,12 @@ def test_the_page_of_the_providers_is_current() -> None:
     assert (ROOT / "docs/providers.md").read_text() == page()
 
 
+def test_the_sender_of_ones_own_that_the_page_shows_can_be_used(tmp_path: Path) -> None:
+    [shown] = re.findall(r"`(verify: .*?)`\.", page())
+    (tmp_path / "sources.yaml").write_text(f"erp:\n  {shown}\n")
+    assert load(tmp_path / "sources.yaml")["erp"].provider.scheme
+
+
 def test_every_row_says_where_its_secret_is_and_where_that_is_documented() -> None:
     for name, row in PROVIDERS.items():
         assert row.secret, name

@@ -2,18 +2,30 @@
 
 import re
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
+from textwrap import fill
 
 from tabulate import tabulate
 
 from functions.receiver import handshakes
 from functions.receiver.handshakes import Handshake
 from functions.receiver.providers import CATEGORIES, PROVIDERS, Provider
-from functions.receiver.schemes import Publishes, Scheme
+from functions.receiver.schemes import SCHEMES, Publishes, Scheme
+from functions.receiver.schemes.encoding import ENCODINGS, KEYS
+from functions.receiver.schemes.template import PARTS
 
 FILE = Path(__file__).parent.parent / "docs" / "providers.md"
 HEADINGS = ("provider", "proof", "proves the body", "handshake", "secret", "sends again")
 QUESTIONS = {id(value): name for name, value in vars(handshakes).items() if isinstance(value, Handshake)}
+# What a sender's own entry may say of its proof.
+PARTS_OF_IT = ", ".join(f"`{{{part}}}`" for part in (*PARTS, "timestamp", "id"))
+PARAMETERS = (
+    "What the parameters mean stands with each [scheme](../functions/receiver/schemes).",
+    f"`signs` is text with {PARTS_OF_IT} and places such as `{{json:data.id}}` in it; what stands in brackets is left "
+    "out where its place is missing.",
+    f"`key` is how the secret is written: {', '.join(KEYS)}; `encoding` how the proof is: {', '.join(ENCODINGS)}.",
+)
 # Where a proof stands, by the parameter that says so.
 PLACES = {"header": "`{}`", "signature": "`{}`", "query": "`?{}=`", "json": "`json:{}`"}
 # What a proof of the whole body covers: its digest, or the one field that has it all.
@@ -43,6 +55,14 @@ INTRODUCTION = """\
   goes into the source's entry in sources.yaml.
 - **sends again** is whether the provider repeats a webhook after a failure, as far as its pages say.
 """
+OTHERS = f"""\
+## Any other sender
+
+`verify:` in sources.yaml takes one of these, with parameters: `verify: {{hmac: {{header: X-Signature, key: hex}}}}`.
+{fill(" ".join(PARAMETERS), 120, break_on_hyphens=False)}
+
+| scheme | what it is | parameters (defaults) |
+| --- | --- | --- |"""
 
 
 def main() -> None:
@@ -63,8 +83,20 @@ def page() -> str:
         rows = [[f"[{name}]({PROVIDERS[name].docs})", *_cells(PROVIDERS[name])] for name in category.PROVIDERS]
         lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]
         parts += [f"## {str(category.__doc__).rstrip('.')}\n", *(f"| {' | '.join(line)} |" for line in lines), ""]
+    schemes = [f"| {name} | {first_sentence(kind)} | {parameters(kind)} |" for name, kind in SCHEMES.items()]
     left_out = [f"- **{name}**: {why}." for name, why in LEFT_OUT.items()]
-    return "\n".join([*parts, "## Left out\n", *left_out]) + "\n"
+    return "\n".join([*parts, OTHERS, *schemes, "", "## Left out\n", *left_out]) + "\n"
+
+
+def first_sentence(kind: type[Scheme]) -> str:
+    """What a scheme is, as it says itself."""
+    return re.split(r"(?<=\.)\s|: |\n\n", str(kind.__doc__).strip())[0].rstrip(".").replace("\n    ", " ")
+
+
+def parameters(kind: type[Scheme]) -> str:
+    """What a scheme takes from sources.yaml, each with its default."""
+    known = [field for field in fields(kind) if field.type is str and field.name != "asks"]
+    return ", ".join(f"`{f.name}`" + (f" ({f.default})" if f.default not in ("", MISSING) else "") for f in known)
 
 
 def _cells(row: Provider) -> list[str]:

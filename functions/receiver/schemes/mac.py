@@ -11,7 +11,7 @@ from ..webhook import Webhook
 from .base import Scheme, among, check_names, check_time, with_headers
 from .encoding import ENCODINGS, KEYS, key_of, new_secret
 from .put import put
-from .template import covers, signed, signs_url, template, without_missing
+from .template import covers, signed, signs_url, template
 
 MOST_SIGNATURES = 10  # more than any rotation needs; each costs a comparison before anything is proved
 
@@ -131,9 +131,8 @@ class Hmac(Mac):
         if place.lower() == f"header:{self.id}".lower():
             # With nothing between them, the end of one could be the beginning of the other.
             return "{id}" in self.signs and "{body}{id}" not in self.signs and "{id}{body}" not in self.signs
-        return (place.lower() == self._place_of_time().lower() and "{timestamp}" in self.signs) or Mac.covers(
-            self, place
-        )
+        is_time = "{timestamp}" in self.signs and place.lower() == self._place_of_time().lower()
+        return is_time or Mac.covers(self, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,7 @@ class Timestamped(Mac):
         self.check(candidates, self._wanted(webhook, times[0], secret))
 
     def _wanted(self, webhook: Webhook, time: str, secret: str) -> str:
-        places = Places(webhook)
-        return self.mac(secret, signed(without_missing(self.signs, places), places, time))
+        return self.mac(secret, signed(self.signs, Places(webhook), time))
 
 
 def now(webhook: Webhook) -> str:

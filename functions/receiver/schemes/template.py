@@ -1,4 +1,4 @@
-"""What is signed, as text with names: `v0:{timestamp}:{body}`."""
+"""What is signed, as text with names: `v0:{timestamp}:{body}`; in brackets, what is left out where it is missing."""
 
 import base64
 import hashlib
@@ -41,18 +41,13 @@ def template(signs: str) -> tuple[str, ...]:
 
 def signed(signs: str, places: Places, timestamp: str = "", number: str = "") -> bytes:
     """The bytes that were signed."""
+    if "[" in signs:
+        signs = OPTIONAL.sub(lambda part: part[1] if _value(re.split(NAME, part[1])[1], places) else "", signs)
     pieces: list[bytes] = []
     for i, piece in enumerate(template(signs)):
         value = (_value(piece, places, timestamp, number) or "") if i % 2 else piece
         pieces.append(value.encode(errors="surrogatepass") if isinstance(value, str) else value)
     return b"".join(pieces)
-
-
-def without_missing(signs: str, places: Places) -> str:
-    """The template for this webhook: its optional parts without their brackets, or left out."""
-    if "[" not in signs:
-        return signs
-    return OPTIONAL.sub(lambda part: part[1] if _value(re.split(NAME, part[1])[1], places) else "", signs)
 
 
 def covers(signs: str, place: str) -> bool:
