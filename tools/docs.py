@@ -32,11 +32,13 @@ PLACES = {"header": "`{}`", "signature": "`{}`", "query": "`?{}=`", "json": "`js
 WHOLE = ("digest", "json:Message", "form:bt_payload")
 # What is left out, and why.
 LEFT_OUT = {
+    "a list of addresses": "where a request comes from is in a header that the caller can begin, and proves no body",
     "Airship": "it calls an endpoint to have messages delivered, and waits for real answers",
     "HubSpot, versions 1 and 2": "plain hashes with the secret in front, which can be made longer",
     "Microsoft Teams, slash commands": "they want a real answer in the response, which a queue can't give",
     "Miro": "its documents name no proof",
     "npm": "its webhooks were switched off in 2024",
+    "Sinch as one": "its products prove themselves differently: sinch-application, sinch-conversation, sinch-numbers",
     "Vonage SMS with MD5 hash": "a plain hash with the secret behind it; the account's settings have an HMAC too",
 }
 INTRODUCTION = """\
