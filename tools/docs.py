@@ -28,8 +28,8 @@ PARAMETERS = (
 )
 # Where a proof stands, by the parameter that says so.
 PLACES = {"header": "`{}`", "signature": "`{}`", "query": "`?{}=`", "json": "`json:{}`"}
-# What a proof of the whole body covers: its digest, or the one field that has it all.
-WHOLE = ("digest", "json:Message", "form:bt_payload")
+# What a proof of the whole body covers: all of it, or the one field that has it.
+WHOLE = ("digest", "json:x", "json:Message", "form:bt_payload")
 # What is left out, and why.
 LEFT_OUT = {
     "a list of addresses": "where a request comes from is in a header that the caller can begin, and proves no body",

@@ -156,5 +156,5 @@ def _read(stream: Any, deadline: Deadline) -> bytes:
 def _token(login: Location, deadline: Deadline) -> str:
     try:
         return str(json.loads(_fetch(login, deadline))["access_token"])
-    except (Unproved, ValueError, KeyError, TypeError):  # it is our own credentials that were refused
+    except (ValueError, KeyError, TypeError):  # it is our own credentials that were refused
         raise Failed("keys-refused") from None

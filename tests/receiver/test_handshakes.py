@@ -835,3 +835,33 @@ def test_even_a_signed_confirmation_is_followed_only_to_amazon_sns(here: Here, a
 def test_a_confirmation_is_followed_to_any_region(here: Here, host: str) -> None:
     assert here.post(here.signed(confirmation(f"https://{host}/{QUERY}"))) == 200
     assert here.visited == [f"https://{host}/{QUERY}"]
+
+
+# A key that its sender has replaced
+
+
+@pytest.mark.parametrize(("before", "status"), [("another key", 401), ("no key", 503)])
+def test_a_key_that_proves_nothing_is_fetched_anew_before_a_webhook_is_refused(
+    here: Here, monkeypatch: pytest.MonkeyPatch, before: str, status: int
+) -> None:
+    texts, now = [keys_of("aws-sns-v1")[1] if before == "another key" else "<html>"], [1.0]
+    published = Published(lambda location, deadline: texts[-1], clock=lambda: now[-1])
+    monkeypatch.setattr(here.main, "PUBLISHED", published)
+    event = here.signed(post({"Type": "Notification", "Message": "x"}))
+    assert (here.post(event), here.published) == (status, [])
+    texts.append(keys_of("aws-sns")[1])
+    now.append(62.0)
+    assert here.post(event) == 200
+    assert len(here.published) == 1
+
+
+def test_a_surprise_on_the_way_to_a_key_is_a_refusal_and_nothing_is_visited(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def published(self: Sns, webhook: Webhook, secret: str) -> Location:
+        raise ZeroDivisionError
+
+    signed = here.signed(confirmation())
+    monkeypatch.setattr(Sns, "published", published)
+    assert here.post(signed) == 401
+    assert (here.visited, here.published) == ([], [])

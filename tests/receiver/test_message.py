@@ -268,7 +268,14 @@ def test_an_id_counts_as_proved_only_where_the_proof_covers_it(provider: str, si
     assert attributes(known(provider)).get("ce-signed") == ("id" if signed else None)
 
 
-SIGNED_ID = {"hmac": {"header": "X-Sig", "signs": "{id}.{body}", "id": "X-Id"}}
+def id_beside(signs: str) -> dict[str, dict[str, str]]:
+    """A custom sender that signs the id in a header so."""
+    return {"hmac": {"header": "X-Sig", "signs": signs, "id": "X-Id"}}
+
+
+SIGNED_TIME = {"hmac": {"header": "X-Sig", "signs": "{timestamp}.{body}", "timestamp": "X-Time"}}
+UNSIGNED_TIME = {"hmac": {"header": "X-Sig", "timestamp": "X-Time"}}
+SIGNED_ID = id_beside("{id}.{body}")
 UNSIGNED_BODY = {"hmac": {"header": "X-Sig", "signs": "{timestamp}", "timestamp": "X-Time"}}
 SIGNED_URL = {"hmac": {"header": "X-Sig", "signs": "{url}{body}"}}
 CUSTOM: dict[str, tuple[Any, str | tuple[str, ...], bool]] = {
@@ -280,6 +287,10 @@ CUSTOM: dict[str, tuple[Any, str | tuple[str, ...], bool]] = {
     "in a body or a header": (SIGNED_BODY, "json:id|header:X-Id", False),
     "in a body and a header": (SIGNED_BODY, ("json:id", "header:X-Id"), False),
     "in a header that is signed": (SIGNED_ID, "header:x-id", True),
+    "in the header of a signed time": (SIGNED_TIME, "header:x-time", True),
+    "in the header of a time that is not signed": (UNSIGNED_TIME, "header:x-time", False),
+    "in a header that is signed right before the body": (id_beside("{id}{body}"), "header:x-id", False),
+    "in a header that is signed right behind the body": (id_beside("{body}{id}"), "header:x-id", False),
     "in another header than the one that is signed": (SIGNED_ID, "header:Y", False),
     "in a header that could be signed, but is not": ({"hmac": {"header": "X-Sig", "id": "X-Id"}}, "header:X-Id", False),
     "in a body that is not signed": (UNSIGNED_BODY, "json:id", False),

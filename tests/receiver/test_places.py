@@ -25,6 +25,12 @@ def find(place: str, body: bytes = EVENT, query: str = "", **headers: str) -> st
 
 # JSON
 
+
+def test_a_number_that_json_does_not_know_is_nothing() -> None:
+    document = Places(Webhook(b'{"a": NaN, "b": [Infinity, -Infinity, 1]}', {})).document
+    assert document == {"a": None, "b": [None, None, "1"]}
+
+
 IN_JSON = {
     "text": ("json:type", "order.created"),
     "a number": ("json:count", "3"),

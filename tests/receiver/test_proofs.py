@@ -6,18 +6,21 @@ import hmac
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as new_ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from functions.receiver.errors import Failed, Unproved
 from functions.receiver.handshakes import Question, bt_challenge
@@ -42,6 +45,7 @@ from functions.receiver.schemes import (
     Publishes,
     Rsa,
     Scheme,
+    SinchApplication,
     Sns,
     SortedParameters,
     StandardWebhooks,
@@ -276,6 +280,14 @@ def test_what_is_no_token_costs_no_fetch(text: str) -> None:
             locate(scheme, webhook(x_token=text), "")
 
 
+def test_a_token_stands_behind_its_own_word() -> None:
+    scheme = replace(JWKS, header="X-Token", prefix="Bearer ")
+    for word in ("Bearer ", "bearer "):
+        check(scheme, webhook(x_token=word + token()), key_set())
+    for word in ("", "Digest ", "Bearer", "Bearer  ", "Bearer: "):
+        assert refusal(scheme, webhook(x_token=word + token()), key_set()) == "encoding"
+
+
 def test_a_token_without_the_name_of_a_key_is_of_the_only_one() -> None:
     header = {"alg": "RS256"}
     check(JWKS, webhook(x_token=token(header)), json.dumps({"keys": [jwk(rsa())]}))
@@ -314,6 +326,13 @@ def test_a_secret_signs_by_the_algorithm_of_its_sender_alone() -> None:
     check(replace(scheme, algorithm="HS256|HS512"), made("HS512", "sha512"), SECRET)
     assert refusal(scheme, made("HS256", secret=""), SECRET) == "mismatch"
     assert failure(scheme, made("HS256", secret=public_pem()), public_pem()) == "secret-form"
+
+
+@pytest.mark.parametrize("more", [{"crit": ["x"], "x": 1}, {"crit": ["b64"], "b64": True}, {"crit": []}], ids=repr)
+def test_a_token_that_wants_something_to_be_understood_is_refused_though_a_secret_signed_it(more: Any) -> None:
+    scheme = Jwt("X-Token", body_hash="body_hash")
+    given = webhook(x_token=token({"alg": "HS256"} | more, sign=with_secret(SECRET.encode())))
+    assert refusal(scheme, given, SECRET) in ("algorithm", "mismatch")
 
 
 def test_a_token_is_for_one_method_path_and_query() -> None:
@@ -373,7 +392,7 @@ def test_plaids_key_is_asked_for_by_its_name_and_with_our_own_account() -> None:
     place = locate(Plaid(), webhook(plaid_verification=token()), "client:secret")
     assert place.json == {"client_id": "client", "secret": "secret", "key_id": "k1"}
     assert place.url == "https://production.plaid.com/webhook_verification_key/get"
-    for number in (None, True, ["k1"], {"k1": 1}):
+    for number in (None, True, ["k1"], {"k1": 1}, "", "../k1", "k1/x", "k1 ", "k1\n", "k" * 65):
         with pytest.raises(Unproved, match="unknown-key"):
             locate(Plaid(), webhook(plaid_verification=token(HEADER | {"kid": number})), "client:secret")
 
@@ -447,6 +466,12 @@ def test_a_key_of_another_kind_in_the_set_does_not_hide_the_good_one() -> None:
         check(DETACHED, beside(), json.dumps({"keys": keys}))
 
 
+def test_ten_keys_without_a_name_are_tried_and_no_more() -> None:
+    strange, own = jwk(strange_rsa(), None), jwk(rsa(), None)
+    check(DETACHED, beside(), json.dumps({"keys": [strange] * 9 + [own]}))
+    assert refusal(DETACHED, beside(), json.dumps({"keys": [strange] * 10 + [own]})) == "mismatch"
+
+
 # Amazon
 
 TOPIC = row("aws-sns").topics[0]
@@ -497,6 +522,8 @@ NOT_AMAZONS = [
     f"https://sns.us-east-1.amazonaws.com:8443/{FILE}",
     f"https://evil.s3.amazonaws.com/{FILE}",
     f"https://snsxus-east-1.amazonaws.com/{FILE}",
+    f"https://sns.us-east-1xamazonaws.com/{FILE}",
+    f"https://sns.us-east-1.amazonawsxcom/{FILE}",
     f"https://sns.us-east-1.s3.amazonaws.com/{FILE}",
     f"https://sns.us-east-1.amazonaws.com/../{FILE}",
     f"https://sns.us-east-1.amazonaws.com/{FILE}?x=1",
@@ -532,6 +559,50 @@ def test_a_certificate_of_another_name_proves_nothing(name: str) -> None:
     assert refusal(row("aws-sns"), signed, certificate) == "certificate"
 
 
+@cache
+def certified_as(name: str) -> tuple[str, str]:
+    return certified(name)
+
+
+OF_REGIONS = {
+    "us-east-1": ("sns.amazonaws.com", "sns-signing.us-east-1.amazonaws.com"),
+    "eu-south-2": ("sns.amazonaws.com", "sns-signing.eu-south-2.amazonaws.com"),
+    "cn-north-1": ("sns-cn-north-1.amazonaws.com.cn",),
+    "us-gov-east-1": ("sns-us-gov-west-1.amazonaws.com",),
+}
+OF_NO_REGION = ("us-east-1.amazonaws.com", "sns.us-east-1.amazonaws.com", "sns.amazonaws.com.cn")
+
+
+@pytest.mark.parametrize("region", OF_REGIONS)
+def test_a_certificate_has_a_name_of_the_topics_region(region: str) -> None:
+    scheme = Sns(topics=(f"arn:aws:sns:{region}:123456789012:demo",))
+    for name in {*OF_NO_REGION, *(name for names in OF_REGIONS.values() for name in names)}:
+        private, certificate = certified_as(name)
+        signed = scheme.sign(webhook(EVENT), private)
+        if name in OF_REGIONS[region]:
+            check(scheme, signed, certificate)
+        else:
+            assert refusal(scheme, signed, certificate) == "certificate"
+
+
+def with_names(*names: str) -> str:
+    """A certificate with so many names."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(subject, subject, rsa().public_key(), 1, begin, begin + timedelta(days=3650))
+    return builder.sign(rsa(), SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+OURS = "sns.amazonaws.com"
+
+
+@pytest.mark.parametrize("names", [(), (OURS, "evil.example"), ("evil.example", OURS), (OURS, OURS)], ids=repr)
+def test_a_certificate_without_a_name_or_with_two_proves_nothing(names: tuple[str, ...]) -> None:
+    signed = row("aws-sns").sign(webhook(EVENT), pair_of(rsa(), "pem")[0])
+    check(row("aws-sns"), signed, with_names(OURS))
+    assert refusal(row("aws-sns"), signed, with_names(*names)) == "certificate"
+
+
 @pytest.mark.parametrize("received", [1_500_000_000, 4_000_000_000], ids=["not yet", "no more"])
 def test_a_certificate_counts_in_its_own_time(received: int) -> None:
     assert refusal(row("aws-sns"), notified(received=received), amazon()[1]) == "certificate"
@@ -558,6 +629,13 @@ def test_what_amazon_would_have_signed_cannot_be_added_in_another_form(more: str
     assert refusal(row("aws-sns"), replace(signed, body=signed.body[:-1] + f", {more}}}".encode()), amazon()[1])
 
 
+def test_what_stands_twice_in_a_message_is_seen_behind_what_stands_once_inside_it() -> None:
+    signed = notified(MessageAttributes={"a": {"Type": "String", "Value": "1"}})
+    check(row("aws-sns"), signed, amazon()[1])
+    twice = replace(signed, body=signed.body[:-1] + b', "Subject": "x", "Subject": "y"}')
+    assert refusal(row("aws-sns"), twice, amazon()[1]) == "body-uncovered"
+
+
 @pytest.mark.parametrize("published", ["", "<html>", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
 def test_what_is_no_certificate_is_our_fault(published: str) -> None:
     assert failure(row("aws-sns"), notified(), published) == "keys-form"
@@ -579,7 +657,10 @@ def paid(webhook_id: str = "") -> Webhook:
 @pytest.mark.parametrize("algorithm", ["", "none", "HS256", "MD5withRSA", "SHA1withRSA", "sha256withrsa"])
 def test_paypal_does_not_choose_its_algorithm(algorithm: str) -> None:
     check(row("paypal"), paid(), paypal()[1])
-    assert refusal(row("paypal"), with_headers(paid(), paypal_auth_algo=algorithm), paypal()[1]) == "algorithm"
+    other = with_headers(paid(), paypal_auth_algo=algorithm)
+    assert refusal(row("paypal"), other, paypal()[1]) == "algorithm"
+    with pytest.raises(Unproved, match="algorithm"):
+        row("paypal").verify(other, paypal()[1])
 
 
 def test_what_paypal_signed_for_another_webhook_is_refused() -> None:
@@ -621,7 +702,9 @@ def test_a_certificate_is_fetched_from_paypal_alone(address: str) -> None:
         locate(row("paypal"), with_headers(paid(), paypal_cert_url=address), "")
 
 
-@pytest.mark.parametrize("name", ["paypal.com.evil.example", "notpaypal.com", "example.com", "com"])
+@pytest.mark.parametrize(
+    "name", ["paypal.com", "api.paypal.com", "paypal.com.evil.example", "notpaypal.com", "example.com", "com"]
+)
 def test_a_certificate_of_another_name_is_not_paypals(name: str) -> None:
     private, certificate = certified(name)
     assert refusal(row("paypal"), row("paypal").sign(webhook(), private), certificate) == "certificate"
@@ -648,6 +731,35 @@ def test_what_adobe_signed_for_another_project_is_refused() -> None:
         row("adobe-io").verify(other, public)
 
 
+def in_adobes_batch(*clients: str | None) -> Webhook:
+    """A list of events for these projects, signed by Adobe."""
+    items = [{"recipient_client_id": client} if client else {"id": "1"} for client in clients]
+    given = webhook(json.dumps(items).encode(), x_adobe_public_key1_path="/prod/keys/pub-key-demo.pem")
+    return Rsa("x-adobe-digital-signature-1").sign(given, pair_of(rsa(), "pem")[0])
+
+
+def test_every_event_in_a_batch_of_adobe_is_for_our_project() -> None:
+    ours, public = row("adobe-io").client_id, public_pem()
+    check(row("adobe-io"), in_adobes_batch(ours, ours), public)
+    for clients in ((), ("another",), (ours, "another"), ("another", ours), (ours, None), (None, ours)):
+        assert refusal(row("adobe-io"), in_adobes_batch(*clients), public) == "client-id"
+        with pytest.raises(Unproved, match="client-id"):
+            row("adobe-io").verify(in_adobes_batch(*clients), public)
+
+
+def test_one_of_adobes_two_signatures_has_to_hold() -> None:
+    private, strange = pair_of(rsa(), "pem")[0], pair_of(strange_rsa(), "pem")[0]
+    signed = row("adobe-io").sign(webhook(), private)
+    good = signed.header("x-adobe-digital-signature-1")
+    wrong = row("adobe-io").sign(webhook(), strange).header("x-adobe-digital-signature-1")
+    for first, second in ((good, wrong), (wrong, good), ("", good), (good, "")):
+        both = with_headers(signed, x_adobe_digital_signature_1=first, x_adobe_digital_signature_2=second)
+        check(row("adobe-io"), both, public_pem())
+    for first, second in ((wrong, wrong), ("", wrong)):
+        both = with_headers(signed, x_adobe_digital_signature_1=first, x_adobe_digital_signature_2=second)
+        assert refusal(row("adobe-io"), both, public_pem()) == "mismatch"
+
+
 EBAY_HEADERS = [
     {"kid": "../../x", "signature": "AAAA"},
     {"kid": "a/b", "signature": "AAAA"},
@@ -666,6 +778,16 @@ def test_the_name_of_ebays_key_is_no_path(header: Any) -> None:
     text = base64.b64encode(json.dumps(header).encode()).decode()
     with pytest.raises(Unproved, match="encoding"):
         locate(Ebay(), webhook(x_ebay_signature=text), "client:secret")
+
+
+@pytest.mark.parametrize("spoil", ["!{}", "{}\n", "{} "], ids=repr)
+def test_the_header_of_ebay_is_base64_and_no_more(spoil: str) -> None:
+    signed = Ebay().sign(webhook(), Ebay().new_keys()[0])
+    locate(Ebay(), signed, "client:secret")
+    with pytest.raises(Unproved, match="encoding"):
+        locate(
+            Ebay(), with_headers(signed, x_ebay_signature=spoil.format(signed.header(Ebay().header))), "client:secret"
+        )
 
 
 # Adyen
@@ -822,6 +944,27 @@ def test_what_contentful_signed_cannot_be_changed() -> None:
         assert refusal(Contentful(), changed, SECRET) == "mismatch"
 
 
+# Sinch
+
+
+def test_a_signature_of_sinch_is_of_our_application_and_of_its_kind() -> None:
+    name = next(name for name, source in ROWS.items() if isinstance(source.provider.scheme, SinchApplication))
+    secret, _ = row(name).new_keys()
+    signed = row(name).sign(webhook(), secret)
+    check(row(name), signed, secret)
+    kind, _, proof = signed.header("authorization").partition(" ")
+    application, _, mac = proof.partition(":")
+    for given, reason in (
+        (f"Basic {proof}", "encoding"),
+        (proof, "encoding"),
+        (f"{kind} other:{mac}", "mismatch"),
+        (f"{kind} :{mac}", "mismatch"),
+        (f"{kind} {mac}", "mismatch"),
+        (f"{kind} {application}:", "mismatch"),
+    ):
+        assert refusal(row(name), with_headers(signed, authorization=given), secret) == reason
+
+
 # Keygen
 
 KEYGEN = HttpSignature("Keygen-Signature")
@@ -833,9 +976,10 @@ def keygen() -> tuple[str, str]:
     return KEYGEN.new_keys()
 
 
-def licensed(lines: str = LINES, text: str = "", body: bytes = BODY) -> Webhook:
+def licensed(lines: str = LINES, text: str = "", body: bytes = BODY, digest: str = "") -> Webhook:
     """What Keygen signs; `lines` are those that it says it has signed, and has."""
     signed = KEYGEN.sign(webhook(body), keygen()[0])
+    signed = with_headers(signed, digest=digest or signed.header("digest"))
     values = {
         "(request-target)": "post /erp",
         "host": "hooks.example.com",
@@ -888,6 +1032,12 @@ def test_the_digest_of_keygen_is_that_of_the_body() -> None:
     assert refusal(KEYGEN, with_headers(signed, digest=""), keygen()[1]) == "body-hash"
     other = with_headers(signed, digest=licensed(body=b"{}").header("digest"))
     assert refusal(KEYGEN, replace(other, body=b"{}"), keygen()[1]) == "mismatch"
+
+
+def test_the_digest_that_keygen_signs_is_ours_to_the_letter() -> None:
+    digest = licensed().header("digest")
+    for other in (digest.lower(), digest.upper(), digest.swapcase()):
+        assert refusal(KEYGEN, licensed(digest=other), keygen()[1]) == "mismatch"
 
 
 @pytest.mark.parametrize("date", ["", "1700000000", "Tue, 14 Nov 2023 22:13:20", "Tue, 14 Nov 2023 22:13:20 +0000"])
@@ -1003,6 +1153,42 @@ def test_no_field_can_be_moved_between_the_url_and_the_form() -> None:
         assert refusal(UrlForm("X-Sig"), changed, SECRET) == "mismatch"
 
 
+# What counts as signed
+
+COVERED: dict[str, tuple[Scheme, str, str]] = {
+    "the body": (Hmac("X-Sig"), "json:a form:a digest besides:a,b jwt:jti", "header:a query:a header:X-Sig"),
+    "the URL": (Hmac("X-Sig", signs="{url}{body}"), "query:a json:a", "header:a"),
+    "path and query": (Hmac("X-Sig", signs="{path-query}{body}"), "query:a json:a", "header:a"),
+    "the path": (Hmac("X-Sig", signs="{path}{body}"), "json:a", "query:a"),
+    "the URL without its query": (Hmac("X-Sig", signs="{base-url}{body}"), "json:a", "query:a"),
+    "a header": (Hmac("X-Sig", signs="{header:X-Id-Of}.{body}"), "header:x-id-of json:a", "header:X-Id query:a"),
+    "a field": (Hmac("X-Sig", signs="{json:a.b}"), "json:a.b", "json:a json:a.c form:a.b digest"),
+    "names and values": (Timestamped("X-Sig", signs="{timestamp}"), "", "json:a digest query:a header:X-Sig"),
+    "time and body": (Ed25519("X-Sig", "X-Time"), "header:x-time json:a", "header:X-Sig query:a"),
+    "the body alone": (Ed25519("X-Sig", "X-Time", signs="{body}"), "json:a", "header:X-Time"),
+    "a token": (Token(header="X-Token"), "", "header:X-Token json:a digest"),
+    "a hub": (WebSub(), "json:a digest", "header:a query:a"),
+    "standard webhooks": (StandardWebhooks(), "json:a header:webhook-id", "header:webhook-id2 header:a query:a"),
+    "a token without hashes": (Jwt("X-Token"), "", "json:a digest query:a header:X-Token"),
+    "a token with the body's hash": (Jwt("X-Token", body_hash="h"), "json:a digest", "query:a header:a"),
+    "a token with the URL's hash": (Jwt("X-Token", url_hash="h"), "query:a", "json:a header:a"),
+    "a token that is the body": (Jwt(""), "jwt:jti digest", "query:a header:a"),
+    "sns": (Sns(), "json:MessageId json:Message", "json:Message.a json:Token json:MessageAttributes.a header:a digest"),
+    "paypal": (PayPal(), "json:id header:PAYPAL-TRANSMISSION-ID", "header:paypal-transmission-sig query:a"),
+    "adyen": (Adyen(), "", "json:notificationItems.0.NotificationRequestItem.pspReference digest"),
+    "braintree": (Braintree(), "form:bt_payload", "form:bt_signature form:a digest"),
+    "mercado pago": (MercadoPago("X-Sig"), "", "json:id query:id digest"),
+    "plivo": (Plivo(), "query:a digest", "form:a json:a header:a"),
+    "url and form": (UrlForm("X-Sig"), "query:a digest", "form:a json:a header:a"),
+}
+
+
+@pytest.mark.parametrize(("scheme", "covered", "uncovered"), COVERED.values(), ids=COVERED)
+def test_a_place_counts_as_signed_only_where_the_proof_covers_it(scheme: Scheme, covered: str, uncovered: str) -> None:
+    places = [*covered.split(), *uncovered.split()]
+    assert [place for place in places if scheme.covers(place)] == covered.split()
+
+
 # Sorted parameters
 
 SORTED = SortedParameters()
@@ -1071,6 +1257,18 @@ def test_every_row_that_names_its_algorithm_refuses_another(name: str) -> None:
     signed = scheme.sign(webhook(), secret)
     for header in scheme.expects:
         assert refusal(scheme, with_headers(signed, **{header: "none"}), given) == "algorithm"
+
+
+# A time behind an id, with nothing between them
+
+
+@pytest.mark.parametrize("name", ["configcat", "twitch"])
+def test_no_digit_can_be_moved_from_an_id_to_the_time_behind_it(name: str) -> None:
+    scheme = row(name)
+    signed = scheme.sign(with_headers(webhook(), **{scheme.id: "m-0"}), SECRET)
+    check(scheme, signed, SECRET)
+    moved = with_headers(signed, **{scheme.id: "m-", scheme.timestamp: "0" + signed.header(scheme.timestamp)})
+    assert refusal(scheme, moved, SECRET) == "timestamp"
 
 
 # Many signatures
@@ -1225,3 +1423,22 @@ def test_a_certificate_or_a_published_key_of_another_kind_is_our_fault() -> None
         assert failure(Ebay(), signed, published) in ("keys-form", "secret-form")
     adobe = row("adobe-io").sign(webhook(), pair_of(rsa(), "pem")[0])
     assert failure(row("adobe-io"), adobe, pair_of_kind("p-256")[1]) == "secret-form"
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", FORM, f"{FORM}; charset=utf-8"], ids=repr)
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a mark in front"])
+def test_a_genuine_payload_inside_json_does_not_prove_the_json(content_type: str, bom: bytes) -> None:
+    secret, given = row("gitea").new_keys()
+    genuine = row("gitea").sign(Webhook(b'{"ref": "main"}', {"content-type": "application/json"}), secret)
+    forged = bom + b'{"ref": "evil", "x": "&payload=' + quote(genuine.body).encode() + b'&y="}'
+    webhook = replace(genuine, body=forged, headers={**genuine.headers, "content-type": content_type})
+    with pytest.raises(Unproved, match="mismatch"):
+        prove(row("gitea"), webhook, [Key(given, "1")])
+
+
+def test_a_form_is_proved_by_the_payload_in_it() -> None:
+    secret, given = row("gitea").new_keys()
+    genuine = row("gitea").sign(Webhook(b'{"ref": "main"}'), secret)
+    form = replace(genuine, body=b"payload=" + quote(genuine.body).encode())
+    webhook = replace(form, headers={**genuine.headers, "content-type": FORM})
+    assert prove(row("gitea"), webhook, [Key(given, "1")])

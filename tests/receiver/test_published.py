@@ -470,6 +470,13 @@ def test_a_host_that_fails_does_so_in_time_and_is_not_followed(
     assert len(publishers.connections) == 1
 
 
+def test_a_fetch_that_was_given_up_does_not_go_on(failing: PublisherStub, publishers: PublisherStub) -> None:
+    before = threading.enumerate()
+    with pytest.raises(Failed):
+        fetch(Location(f"{site_of('body in drops')}/.well-known/jwks"), soon(0.5))
+    until(lambda: not [t for t in threading.enumerate() if t not in before and "(work)" in t.name], seconds=5)
+
+
 @outages
 def test_an_old_key_serves_while_its_host_fails_and_a_new_one_once_it_is_back(
     outage: str, failing: PublisherStub, publishers: PublisherStub, clock: Clock

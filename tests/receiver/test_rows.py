@@ -165,6 +165,13 @@ def test_nothing_at_all_is_refused(name: str) -> None:
     assert reason(name, unsigned(name), key)
 
 
+@subjects
+def test_a_proof_in_a_header_that_is_not_there_is_told_to_be_missing(name: str) -> None:
+    _, key, _ = genuine(name)
+    if proofs(name):
+        assert reason(name, unsigned(name), key) == "missing"
+
+
 @signed_subjects
 def test_a_changed_body_is_refused(name: str) -> None:
     webhook, key, _ = genuine(name)

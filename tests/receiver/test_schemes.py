@@ -84,6 +84,31 @@ def test_a_password_with_nothing_in_it_is_our_fault_and_lets_nobody_in(secret: s
         prove(Basic(), forged, [Key(secret, "1")])
 
 
+ZEROS = {"hex": "00" * 32, "base64": "AAAA", "whsec": "whsec_AAAAAAAA", "whsec-or-text": "whsec_AAAA", "text": "\0"}
+
+
+@pytest.mark.parametrize(("form", "secret"), ZEROS.items(), ids=ZEROS)
+def test_a_key_of_zeros_is_the_empty_key_and_lets_nobody_in(form: str, secret: str) -> None:
+    forged = webhook(X_Sig=hmac.digest(b"", webhook().body, "sha256").hex())
+    with pytest.raises(Failed, match="secret-form"):
+        prove(Hmac("X-Sig", key=form), forged, [Key(secret, "1")])
+
+
+UNREADABLE = [
+    ("base64", "YWJj!ZGVm"),
+    ("base64", "YWJj-_Vm"),
+    ("whsec", "whsec_YWJj ZGVm"),
+    ("hex", "6162 63"),
+    ("hex", "abc"),
+]
+
+
+@pytest.mark.parametrize(("form", "secret"), UNREADABLE, ids=repr)
+def test_a_secret_that_is_not_in_its_encoding_is_our_fault_and_not_read_in_part(form: str, secret: str) -> None:
+    with pytest.raises(Failed, match="secret-form"):
+        prove(Hmac("X-Sig", key=form), webhook(X_Sig="x"), [Key(secret, "1")])
+
+
 # Several secrets
 
 
@@ -172,6 +197,14 @@ def test_only_the_version_of_the_key_counts_in_standard_webhooks() -> None:
     assert proved(StandardWebhooks(), with_headers(signed, webhook_signature=f"v1a,AAAA v2,x v1,{good}"), WHSEC)
 
 
+def test_standard_webhooks_without_an_id_are_refused_though_they_are_signed() -> None:
+    good = base64.b64encode(hmac.digest(b"a key of twenty-four bytes", b".1700000000." + webhook().body, "sha256"))
+    for given in (webhook(), webhook(webhook_id="")):
+        signed = with_headers(given, webhook_timestamp="1700000000", webhook_signature=f"v1,{good.decode()}")
+        with pytest.raises(Unproved, match="missing"):
+            prove(StandardWebhooks(), signed, [Key(WHSEC, "1")])
+
+
 def test_standard_webhooks_are_proved_by_a_public_key_too() -> None:
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
@@ -214,6 +247,7 @@ SIGNATURES: dict[str, Callable[[str], str]] = {
     "in base64": lambda good: "sha256=" + base64.b64encode(bytes.fromhex(good[7:])).decode(),
     "full-width digits": lambda good: good[:7] + "".join(chr(ord(c) + 0xFEE0) for c in good[7:]),
     "a lone surrogate": lambda good: good[:-1] + "\udcff",
+    "a lone surrogate behind": lambda good: good + "\udcff",
 }
 
 
@@ -271,6 +305,56 @@ def test_a_header_of_another_name_is_no_signature() -> None:
     good = "sha256=" + mac(webhook().body).hex()
     for name in ("X_Hub_Signature", "X_Hub_Signature_2561", "Hub_Signature_256", "X_Hub_Signature_256_"):
         assert not proved(Hmac("X-Hub-Signature-256", prefix="sha256="), with_headers(webhook(), **{name: good}))
+
+
+# Times
+
+DATED = Hmac("X-Sig", signs="{timestamp}.{body}", timestamp="X-Time")
+
+
+def dated(text: str) -> Webhook:
+    """Signed with a time that is written so."""
+    good = mac(text.encode() + b"." + webhook().body).hex()
+    return webhook(X_Time=text, X_Sig=good)
+
+
+TIMES = [
+    "1700000000",
+    "1700000000000",
+    "2023-11-14T22:13:20Z",
+    "2023-11-14T22:13:20.123456789Z",
+    "2023-11-14T23:13:20+01:00",
+]
+
+
+@pytest.mark.parametrize("text", TIMES)
+def test_a_time_is_written_in_seconds_or_milliseconds_or_with_its_zone(text: str) -> None:
+    assert proved(DATED, dated(text))
+
+
+NO_TIMES = [
+    "1700000000000000",
+    "17000000000000",
+    "1700000000 ",
+    "1700000000,1",
+    "1700000000000,1",
+    "2023-11-14T22:13:20",
+    "2023-11-14T22:13:20Z,",
+    "2023-11-14T22:13:20z",
+    "2023-11-14T22:13:20+00:00:00",
+    "2023-11-14 22:13:20Z",
+    "20231114T221320Z",
+    "2023-W46-2T22:13:20Z",
+    "2023-11-14",
+    "2023-02-30T22:13:20Z",
+    "now",
+]
+
+
+@pytest.mark.parametrize("text", NO_TIMES, ids=repr)
+def test_a_time_that_is_written_otherwise_is_none_though_it_is_signed(text: str) -> None:
+    with pytest.raises(Unproved, match="timestamp"):
+        prove(DATED, dated(text), [Key(SECRET, "1")])
 
 
 # What is signed
@@ -334,12 +418,29 @@ def test_a_token_in_the_query_stands_there_once() -> None:
         assert not proved(scheme, replace(webhook(), query=query))
 
 
+def test_a_token_in_the_body_is_taken_whole() -> None:
+    scheme = Token(json="token")
+    assert proved(scheme, webhook(f'{{"token": "{SECRET}"}}'.encode()))
+    for more in ("\\udcff", "\\u0000", " ", "\N{SNOWMAN}"):
+        assert not proved(scheme, webhook(f'{{"token": "{SECRET}{more}"}}'.encode()))
+
+
 def test_a_token_with_marks_in_it_is_found_in_the_query() -> None:
     scheme = Token(query="token")
     assert proved(scheme, scheme.sign(webhook(), "a+b/c=d&e f%20"), "a+b/c=d&e f%20")
 
 
-BEARERS = ["bearer {}", "Bearer  {}", "Bearer {} ", "Bearer{}", "{}", "Basic {}", "Bearer {0}, Bearer {0}", "Bearer "]
+BEARERS = [
+    "bearer {}",
+    "Bearer  {}",
+    "Bearer {} ",
+    "Bearer{}",
+    "{}",
+    "Basic {}",
+    "Bearer {0}, Bearer {0}",
+    "Bearer ",
+    "Bearer {}\N{SNOWMAN}",
+]
 
 
 @pytest.mark.parametrize("given", BEARERS)
@@ -473,6 +574,8 @@ def test_a_get_without_a_body_is_proved_by_its_url() -> None:
 
 KEYS = {
     "empty": "",
+    "31 bytes": "aa" * 31,
+    "33 bytes": "aa" * 33,
     "63 digits": "a" * 63,
     "65 digits": "a" * 65,
     "no digits": "z" * 64,

@@ -52,11 +52,15 @@ def signed(signs: str, places: Places, timestamp: str = "", number: str = "") ->
 
 def covers(signs: str, place: str) -> bool:
     """Whether what is signed covers a place."""
-    names = {name.lower() for names in template(signs)[1::2] for name in names.split("|")}
+    parts = [part.lower() for part in template(signs)[1::2]]
     kind = place.partition(":")[0]
-    if kind == "query" and names & {"url", "path-query"}:
-        return True
-    return (kind in IN_BODY and not names.isdisjoint(BODY)) or place.lower() in names
+    if kind == "query":
+        return place in parts or not {"url", "path-query"}.isdisjoint(parts)
+    if kind in ("form", "digest"):
+        return place.lower() in parts or not set(BODY).isdisjoint(parts)
+    # Where the body is signed unless it is a form, JSON always is: nothing is both.
+    alternatives = {name for part in parts for name in part.split("|")}
+    return place.lower() in parts or (kind in IN_BODY and not set(BODY).isdisjoint(alternatives))
 
 
 def signs_url(signs: str) -> bool:
