@@ -123,7 +123,10 @@ def test_sixty_providers_have_a_sample() -> None:
 def test_the_providers_are_printed_as_a_table() -> None:
     command = [sys.executable, "-m", "tools.docs", "table"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0] for line in shown.splitlines() if line[:1].strip()} >= set(PROVIDERS)
+    lines = shown.splitlines()
+    assert {line.split()[0] for line in lines if line[:1].strip()} >= set(PROVIDERS)
+    between_columns = [gap.start() for gap in re.finditer(r"  (?=-)", lines[1])]
+    assert not [line for line in lines for gap in between_columns if line[gap : gap + 2].strip()]
 
 
 def test_help_lists_every_verb() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from textwrap import fill
@@ -71,8 +72,8 @@ def main() -> None:
     """Print the table with `table`, else write the page."""
     if sys.argv[1:] == ["table"]:
         rows = [[name, *_cells(row), row.docs] for name, row in sorted(PROVIDERS.items())]
-        text = tabulate(rows, [*HEADINGS, "page"], maxcolwidths=[None, 40, None, 24, 44, None, None])
-        print(text.replace("`", ""))
+        plain = [[cell.replace("`", "") for cell in row] for row in rows]
+        print(tabulate(plain, [*HEADINGS, "page"], maxcolwidths=[None, 40, None, 24, 44, None, None]))
         return
     FILE.write_text(page())
     print(f"wrote {FILE.name}: {len(PROVIDERS)} providers")
@@ -84,7 +85,7 @@ def page() -> str:
     for category in CATEGORIES:
         rows = [[f"[{name}]({PROVIDERS[name].docs})", *_cells(PROVIDERS[name])] for name in category.PROVIDERS]
         lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]
-        parts += [f"## {str(category.__doc__).rstrip('.')}\n", *(f"| {' | '.join(line)} |" for line in lines), ""]
+        parts += [f"## {str(category.__doc__).rstrip('.')}\n", *(_line(line) for line in lines), ""]
     schemes = [f"| {name} | {first_sentence(kind)} | {parameters(kind)} |" for name, kind in SCHEMES.items()]
     left_out = [f"- **{name}**: {why}." for name, why in LEFT_OUT.items()]
     return "\n".join([*parts, OTHERS, *schemes, "", "## Left out\n", *left_out]) + "\n"
@@ -101,13 +102,18 @@ def parameters(kind: type[Scheme]) -> str:
     return ", ".join(f"`{f.name}`" + (f" ({f.default})" if f.default not in ("", MISSING) else "") for f in known)
 
 
+def _line(cells: Sequence[str]) -> str:
+    escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
+    return f"| {escaped} |"
+
+
 def _cells(row: Provider) -> list[str]:
     assert row.scheme
     proves = "yes" if any(row.scheme.covers(place) for place in WHOLE) else "no"
     needed = [need for need in row.needs if f"{need}:" not in row.secret]
     needs = f" (needs {', '.join(needed)})" if needed else ""
     again = {True: "yes", False: "no", None: ""}[row.retries]
-    return [proof(row.scheme), proves, question(row.handshake), row.secret.replace("|", "\\|") + needs, again]
+    return [proof(row.scheme), proves, question(row.handshake), row.secret + needs, again]
 
 
 def proof(scheme: Scheme) -> str:

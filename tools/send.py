@@ -42,9 +42,10 @@ def main() -> int:
 
 def _post(session: requests.Session, url: str, source: Source, webhook: Webhook, quiet: bool) -> bool:
     address = f"{url}/{source.name}{'?' if webhook.query else ''}{webhook.query}"
-    headers = dict(webhook.headers)
     try:
-        answer = session.post(address, data=webhook.body, headers=headers, timeout=15, allow_redirects=False)
+        answer = session.post(
+            address, data=webhook.body, headers=dict(webhook.headers), timeout=15, allow_redirects=False
+        )
     except requests.RequestException as error:
         sys.exit(f"no answer from {url}: {type(error).__name__}; is `make run` running?")
     if not quiet or not answer.ok:

@@ -30,13 +30,8 @@ def read_json(text: str | bytes) -> Any:
 
 
 def has_twins(text: bytes) -> bool:
-    """Whether a key stands twice at the top of the JSON, so that `read_json` leaves it out."""
-    pairs: list[tuple[str, Any]] = []
-
-    def note(found: list[tuple[str, Any]]) -> None:
-        pairs[:] = found  # the outermost object is read last
-
-    json.loads(text, object_pairs_hook=note)
+    """Whether a key stands twice at the top of a JSON object, so that `read_json` leaves it out."""
+    pairs: list[tuple[str, Any]] = json.loads(text, object_pairs_hook=list)
     return len(dict(pairs)) < len(pairs)
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from functions.receiver.deadline import Deadline
 from functions.receiver.errors import Failed, Unproved
-from functions.receiver.keys import Keys, SecretManager, keys_from, parse
+from functions.receiver.keys import Keys, keys_from, parse
 from functions.receiver.schemes import Key
+from functions.receiver.secret_manager import SecretManager
 from tests.secret_manager import DESTROYED, DISABLED, FakeSecretManager
 from tests.servers import until
 

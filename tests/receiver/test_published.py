@@ -22,7 +22,8 @@ import pytest
 from functions.receiver import published
 from functions.receiver.deadline import Deadline
 from functions.receiver.errors import Failed, NotAccepted, Unproved
-from functions.receiver.published import LARGEST, Published, fetch, published_from
+from functions.receiver.fetch import LARGEST, fetch
+from functions.receiver.published import Published, published_from
 from functions.receiver.schemes import MODULES, Key, Publishes
 from functions.receiver.schemes.base import with_headers
 from functions.receiver.schemes.location import Location
@@ -1045,7 +1046,7 @@ LOADED = """
 def modules_of(provider: str) -> set[str]:
     """The modules that make up the scheme of a provider."""
     classes = type(ROWS[provider].provider.scheme).__mro__
-    return {part.__module__.rpartition(".")[2] for part in classes} & set(MODULES)
+    return {part.__module__.rpartition(".")[2] for part in classes} & set(MODULES.values())
 
 
 def loaded(folder: Path, *providers: str) -> tuple[set[str], set[str], set[str], set[str]]:
@@ -1066,7 +1067,7 @@ def test_sources_that_fetch_no_keys_load_nothing_for_it(tmp_path: Path) -> None:
     _, after, schemes, everything = loaded(tmp_path, "github", "stripe", "slack")
     assert not after & {"requests", "cryptography", "jwt"}
     assert "jwt" not in everything
-    assert schemes & set(MODULES) == modules_of("github") | modules_of("stripe") | modules_of("slack")
+    assert schemes & set(MODULES.values()) == modules_of("github") | modules_of("stripe") | modules_of("slack")
 
 
 def test_a_source_that_needs_tokens_loads_what_they_need_and_only_when_one_comes(tmp_path: Path) -> None:
@@ -1074,7 +1075,7 @@ def test_a_source_that_needs_tokens_loads_what_they_need_and_only_when_one_comes
     assert not start & {"requests", "cryptography", "jwt"}
     assert {"jwt", "cryptography"} <= after
     assert "jwt" in everything
-    assert schemes & set(MODULES) == modules_of("kinde")
+    assert schemes & set(MODULES.values()) == modules_of("kinde")
 
 
 def test_a_source_that_needs_certificates_loads_what_they_need(tmp_path: Path) -> None:

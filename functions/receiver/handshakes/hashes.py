@@ -11,7 +11,6 @@ import re
 from ..answers import Answer, as_json
 from .question import TOKEN, Handshake, Proof, Question
 
-HEX = re.compile(r"[a-f0-9]{20,40}")
 UUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
@@ -31,10 +30,11 @@ def _challenge_code(question: Question) -> Answer:
 
 def _bt_challenge(question: Question) -> Answer:
     # https://developer.paypal.com/braintree/docs/guides/webhooks/create
-    from ..schemes.fields import Braintree, pair  # loaded only for who needs it
+    from ..schemes.braintree import CHALLENGE, Braintree  # loaded only for who needs it
+    from ..schemes.encoding import pair
 
     # Payloads are signed with the same key; the scheme refuses one that looks like this.
-    code = question.echo("query:bt_challenge", HEX)
+    code = question.echo("query:bt_challenge", CHALLENGE)
     public, private = pair(question.secrets[0])
     return Answer(200, f"{public}|{Braintree.mac(private, code)}")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ..answers import OK, Answer, as_json
 from ..errors import WrongMethod
-from .question import Handshake, Proof, Question
+from .question import Handshake, Proof, Question, ok
 
 RATE = re.compile(r"[0-9]{1,6}|\*")
 
@@ -79,10 +79,6 @@ def _echo(place: str) -> Callable[[Question], Answer]:
     return lambda question: Answer(200, question.echo(place))
 
 
-def _ok(question: Question) -> Answer:
-    return OK
-
-
 # https://www.dropbox.com/developers/reference/webhooks, https://developer.nylas.com/docs/v3/notifications/
 echo_challenge = Handshake(_echo("query:challenge"), Proof.NONE, ("GET",))
 echo_check = Handshake(_echo("query:check"), Proof.NONE, ("GET",))  # https://docs.onfleet.com/reference/webhooks
@@ -90,7 +86,7 @@ adobe_challenge = Handshake(_adobe_challenge, Proof.NONE, ("GET",))
 okta_challenge = Handshake(_okta_challenge, Proof.NONE, ("GET",))
 webhook_origin = Handshake(_webhook_origin, Proof.NONE, ("OPTIONS",), needs=("origins",))
 # https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/
-head_probe = Handshake(_ok, Proof.NONE, ("HEAD",))
+head_probe = Handshake(ok, Proof.NONE, ("HEAD",))
 empty_mandrill = Handshake(_empty_mandrill, Proof.NONE, ("HEAD", "POST"))
 graph_validation = Handshake(_graph_validation, Proof.NONE)
 event_grid_validation = Handshake(_event_grid_validation, Proof.NONE)

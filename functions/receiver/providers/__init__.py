@@ -30,9 +30,6 @@ class Providers(Mapping[str, Provider]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._rows
-
 
 PROVIDERS = Providers()
 

@@ -13,46 +13,65 @@ from .base import Key, Publishes, Scheme, locate, prove
 
 if TYPE_CHECKING:
     from .adobe import AdobeIo
-    from .asymmetric import Ecdsa, Ed25519, Rsa
-    from .canonical import Contentful, HttpSignature, SinchApplication
+    from .adyen import Adyen
+    from .braintree import Braintree
+    from .contentful import Contentful
     from .detached import DetachedJws
     from .ebay import Ebay
-    from .fields import Adyen, Braintree, MercadoPago
+    from .ecdsa import Ecdsa
+    from .ed25519 import Ed25519
+    from .httpsignature import HttpSignature
     from .keyset import Jwks, Plaid
-    from .mac import Hmac, Timestamped
+    from .mac import Hmac
+    from .mercadopago import MercadoPago
+    from .parameters import SortedParameters
     from .paypal import PayPal
+    from .plivo import Plivo
+    from .rsa import Rsa
     from .shared import Basic, Token
+    from .sinch import SinchApplication
     from .sns import Sns
     from .standard import StandardWebhooks
-    from .urlform import Plivo, SortedParameters, UrlForm
+    from .timestamped import Timestamped
+    from .urlform import UrlForm
     from .websub import WebSub
     from .webtoken import Jwt
 
 MODULES = {
-    "adobe": ("AdobeIo",),
-    "asymmetric": ("Ecdsa", "Ed25519", "Rsa"),
-    "canonical": ("Contentful", "HttpSignature", "SinchApplication"),
-    "detached": ("DetachedJws",),
-    "ebay": ("Ebay",),
-    "fields": ("Adyen", "Braintree", "MercadoPago"),
-    "keyset": ("Jwks", "Plaid"),
-    "mac": ("Hmac", "Timestamped"),
-    "paypal": ("PayPal",),
-    "shared": ("Basic", "Token"),
-    "sns": ("Sns",),
-    "standard": ("StandardWebhooks",),
-    "urlform": ("Plivo", "SortedParameters", "UrlForm"),
-    "websub": ("WebSub",),
-    "webtoken": ("Jwt",),
+    "AdobeIo": "adobe",
+    "Adyen": "adyen",
+    "Basic": "shared",
+    "Braintree": "braintree",
+    "Contentful": "contentful",
+    "DetachedJws": "detached",
+    "Ebay": "ebay",
+    "Ecdsa": "ecdsa",
+    "Ed25519": "ed25519",
+    "Hmac": "mac",
+    "HttpSignature": "httpsignature",
+    "Jwks": "keyset",
+    "Jwt": "webtoken",
+    "MercadoPago": "mercadopago",
+    "PayPal": "paypal",
+    "Plaid": "keyset",
+    "Plivo": "plivo",
+    "Rsa": "rsa",
+    "SinchApplication": "sinch",
+    "Sns": "sns",
+    "SortedParameters": "parameters",
+    "StandardWebhooks": "standard",
+    "Timestamped": "timestamped",
+    "Token": "shared",
+    "UrlForm": "urlform",
+    "WebSub": "websub",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a scheme."""
-    for module, names in MODULES.items():
-        if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
-    raise AttributeError(name)
+    if name not in MODULES:
+        raise AttributeError(name)
+    return getattr(import_module(f".{MODULES[name]}", __name__), name)
 
 
 class Schemes(Mapping[str, type[Scheme]]):

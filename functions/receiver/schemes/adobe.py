@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from ..errors import Unproved
 from ..places import Places
 from ..webhook import Webhook
-from .asymmetric import Rsa
 from .base import IN_BODY, Publishes, with_headers
 from .location import Location
 from .publickey import new_rsa, pair_of
 from .put import put
+from .rsa import Rsa
 
 HOST = "https://static.adobeioevents.com"
 PATH = re.compile(r"/prod/keys/[A-Za-z0-9_-]{1,64}\.pem")

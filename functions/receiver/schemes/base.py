@@ -6,7 +6,6 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import ClassVar
 
 from ..errors import Failed, NotAccepted, Unproved
@@ -15,9 +14,6 @@ from .location import Location
 
 IN_BODY = ("json", "form", "besides", "jwt", "digest")  # the kinds of places that the body covers
 HEADER = re.compile(r"[A-Za-z0-9-]*")
-SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
-MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +110,6 @@ def check_names(*headers: str) -> None:
     """ValueError unless each is the name of a header, or empty."""
     if wrong := [name for name in headers if not HEADER.fullmatch(name)]:
         raise ValueError(f"{wrong[0]!r} is no name of a header")
-
-
-def check_time(text: str, webhook: Webhook, tolerance: int) -> None:
-    """Unproved unless `text` is a time no further than `tolerance` from now, either way.
-
-    Unix seconds, milliseconds (13 digits, so since 2001) and RFC 3339 can't be taken for each other.
-    """
-    if abs(webhook.received - _seconds(text)) > tolerance:
-        raise Unproved("stale")
-
-
-def _seconds(text: str) -> float:
-    if SECONDS.fullmatch(text):
-        return int(text)
-    if MILLISECONDS.fullmatch(text):
-        return int(text) / 1000
-    try:
-        if RFC3339.fullmatch(text):
-            return datetime.fromisoformat(text).timestamp()
-    except ValueError:  # the 30th of February
-        pass
-    raise Unproved("timestamp")
 
 
 def with_headers(webhook: Webhook, **headers: str) -> Webhook:

@@ -26,13 +26,6 @@ def certificate_of(pem: str, allowed: tuple[str, ...], webhook: Webhook) -> Any:
     return certificate
 
 
-def private_of(pem: str) -> Any:
-    """Read a private key."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    return load_pem_private_key(pem.encode(), None)
-
-
 def certified(name: str) -> tuple[str, str]:
     """Make an RSA key and a certificate of that name, valid for years around 2023 and now."""
     from cryptography import x509

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from ..errors import Unproved
 from ..webhook import Webhook
-from .base import IN_BODY, check_time, with_headers
+from .base import IN_BODY, with_headers
 from .encoding import decode_signature
 from .jose import TOKEN, header_of, keys_in, time_in
 from .keyset import Jwks
+from .times import check_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from ..errors import Failed, Unproved
 from ..webhook import Webhook
-from .asymmetric import Ecdsa, holds
 from .base import IN_BODY, Publishes, with_headers
-from .certificate import private_of
-from .encoding import decode_signature
+from .ecdsa import Ecdsa
+from .encoding import decode_signature, pair
 from .location import Location
-from .publickey import load_public, pair_of
+from .publickey import load_public, new_p256, pair_of, private_of
+from .signature import holds
 
 NUMBER = re.compile(r"[A-Za-z0-9-]{1,64}")
 API = "https://api.ebay.com"
@@ -31,9 +31,7 @@ class Ebay(Publishes):
     header: str = "X-EBAY-SIGNATURE"
 
     def published(self, webhook: Webhook, secret: str) -> Location:
-        client, _, password = secret.partition(":")
-        if not client or not password:
-            raise Failed("secret-form")
+        pair(secret)
         basic = base64.b64encode(secret.encode()).decode()
         form = {"grant_type": "client_credentials", "scope": f"{API}/oauth/api_scope"}
         login = Location(f"{API}/identity/v1/oauth2/token", {"Authorization": f"Basic {basic}"}, form=form)
@@ -76,5 +74,5 @@ class Ebay(Publishes):
         return place.partition(":")[0] in IN_BODY
 
     def new_keys(self) -> tuple[str, str]:
-        private, public = pair_of(Ecdsa("x").new_private_key(), "pem")
+        private, public = pair_of(new_p256(), "pem")
         return private, json.dumps({"algorithm": "ECDSA", "digest": "SHA1", "key": public.replace("\n", "")})

@@ -38,10 +38,15 @@ def decode_signature(encoding: str, text: str) -> bytes:
         raise Unproved("encoding") from None
 
 
+def _base64(text: str) -> bytes:
+    bare = text.rstrip("=")
+    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+
+
 # How the text of a secret, as the provider shows it, becomes a key.
 KEYS: dict[str, Callable[[str], bytes]] = {
     "text": str.encode,
-    "base64": lambda text: _base64(text),
+    "base64": _base64,
     "hex": lambda text: decode("hex", text),
     "after-colon": lambda text: text.rpartition(":")[2].encode(),  # the second half of name:secret
     "nfkd": lambda text: unicodedata.normalize("NFKD", text).encode(),
@@ -65,14 +70,17 @@ def key_of(form: str, secret: str) -> bytes:
     return key
 
 
+def pair(secret: str) -> tuple[str, str]:
+    """Split a secret that is `name:secret`; Failed if it is none."""
+    first, _, second = secret.partition(":")
+    if not first or not second:
+        raise Failed("secret-form")
+    return first, second
+
+
 def new_secret(form: str) -> str:
     """Make a secret of that form."""
     key = secrets.token_bytes(32)
     if form == "whsec":
         return f"whsec_{ENCODINGS['base64'](key)}"
     return ENCODINGS[form if form in ("base64", "hex") else "base64url"](key)
-
-
-def _base64(text: str) -> bytes:
-    bare = text.rstrip("=")
-    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)

@@ -5,11 +5,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..errors import Failed, Unproved
+from ..errors import Unproved
 from ..webhook import Webhook
 from .base import Publishes
+from .encoding import pair
 from .jose import header_of, keys_in
 from .location import Location
+from .publickey import new_p256, new_rsa, pair_of
 from .webtoken import Jwt
 
 NUMBER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -75,10 +77,11 @@ class Jwks(Jwt, Publishes):
             raise Unproved("email")
 
     def new_keys(self) -> tuple[str, str]:
-        from jwt.algorithms import get_default_algorithms
+        import jwt
 
-        private, public = _pair(self.algorithm.partition("|")[0])
-        algorithm = get_default_algorithms()[self.algorithm.partition("|")[0]]
+        name = self.algorithm.partition("|")[0]
+        private, public = pair_of(new_p256() if name.startswith("ES") else new_rsa(), "pem")
+        algorithm = jwt.get_algorithm_by_name(name)
         jwk = json.loads(algorithm.to_jwk(algorithm.prepare_key(public)))
         return private, json.dumps({"keys": [jwk | {"kid": "demo"}]})
 
@@ -98,17 +101,8 @@ class Plaid(Jwks):
     keys: str = "https://production.plaid.com/webhook_verification_key/get"
 
     def published(self, webhook: Webhook, secret: str) -> Location:
-        client, _, password = secret.partition(":")
-        if not client or not password:
-            raise Failed("secret-form")
+        client, password = pair(secret)
         number = header_of(self.token(webhook)).get("kid")
         if not isinstance(number, str) or not NUMBER.fullmatch(number):
             raise Unproved("unknown-key")
         return Location(self.keys, json={"client_id": client, "secret": password, "key_id": number}, named=True)
-
-
-def _pair(algorithm: str) -> tuple[str, str]:
-    from .asymmetric import Ecdsa
-    from .publickey import new_rsa, pair_of
-
-    return pair_of(Ecdsa("x").new_private_key() if algorithm.startswith("ES") else new_rsa(), "pem")

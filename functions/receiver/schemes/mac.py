@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from ..errors import Unproved
 from ..places import Places, is_place
 from ..webhook import Webhook
-from .base import Scheme, among, check_names, check_time, with_headers
+from .base import Scheme, among, check_names, with_headers
 from .encoding import ENCODINGS, KEYS, key_of, new_secret
 from .put import put
 from .template import covers, signed, signs_url, template
+from .times import check_time, seconds
 
 MOST_SIGNATURES = 10  # more than any rotation needs; each costs a comparison before anything is proved
 
@@ -97,7 +98,7 @@ class Hmac(Mac):
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         webhook = with_headers(webhook, **self.expects)
         if self.timestamp:
-            webhook = put(webhook, self._place_of_time(), now(webhook))
+            webhook = put(webhook, self._place_of_time(), seconds(webhook))
         return put(webhook, self._places()[0], self._wanted(Places(webhook), secret))
 
     def verify(self, webhook: Webhook, secret: str) -> None:
@@ -133,66 +134,3 @@ class Hmac(Mac):
             return "{id}" in self.signs and "{body}{id}" not in self.signs and "{id}{body}" not in self.signs
         is_time = "{timestamp}" in self.signs and place.lower() == self._place_of_time().lower()
         return is_time or Mac.covers(self, place)
-
-
-@dataclass(frozen=True, slots=True)
-class Timestamped(Mac):
-    """Time and keyed hashes in one header of names and values: Stripe's `t=1492774577,v1=6ffb...`.
-
-    `timestamp` and `signature` are their names there; both empty: the time is the first item, the rest are hashes.
-    Other names are ignored, whatever they promise. Between several such groups stands `groups`.
-    """
-
-    signs: str = "{timestamp}.{body}"
-    timestamp: str = "t"
-    signature: str = "v1"
-    separator: str = ","
-    groups: str = ""
-
-    def __post_init__(self) -> None:
-        Mac.__post_init__(self)
-        if not self.header:
-            raise ValueError("header: can't be empty")
-        if not self.separator or bool(self.timestamp) != bool(self.signature):
-            raise ValueError("separator can't be empty, and timestamp and signature only together")
-
-    def sign(self, webhook: Webhook, secret: str) -> Webhook:
-        time = now(webhook)
-        items = [(self.timestamp, time), (self.signature, self._wanted(webhook, time, secret))]
-        text = self.separator.join(f"{name}={value}" if name else value for name, value in items)
-        return with_headers(webhook, **{self.header: text})
-
-    def verify(self, webhook: Webhook, secret: str) -> None:
-        if not (given := webhook.header(self.header)):
-            raise Unproved("missing")
-        groups = given.split(self.groups) if self.groups else [given]
-        if len(groups) > MOST_SIGNATURES:
-            raise Unproved("signatures")
-        refusals: list[Unproved] = []
-        for group in groups:
-            try:
-                return self._verify(group, webhook, secret)
-            except Unproved as refusal:
-                refusals.append(refusal)
-        raise refusals[0]
-
-    def _verify(self, group: str, webhook: Webhook, secret: str) -> None:
-        items = group.split(self.separator)
-        if self.timestamp:
-            pairs = [item.strip().partition("=") for item in items]
-            times = [value for name, _, value in pairs if name == self.timestamp]
-            candidates = [value for name, _, value in pairs if name == self.signature]
-        else:
-            times, candidates = items[:1], items[1:]
-        if len(times) != 1:
-            raise Unproved("timestamp")
-        check_time(times[0], webhook, self.tolerance)
-        self.check(candidates, self._wanted(webhook, times[0], secret))
-
-    def _wanted(self, webhook: Webhook, time: str, secret: str) -> str:
-        return self.mac(secret, signed(self.signs, Places(webhook), time))
-
-
-def now(webhook: Webhook) -> str:
-    """The time a sender writes: Unix seconds."""
-    return str(int(webhook.received))

@@ -4,15 +4,17 @@ import base64
 import re
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ..errors import Unproved
 from ..webhook import Webhook
-from .asymmetric import Rsa, holds
-from .base import IN_BODY, Publishes, check_time, with_headers
-from .certificate import certificate_of, certified, private_of
+from .base import IN_BODY, Publishes, with_headers
+from .certificate import certificate_of, certified
 from .encoding import decode_signature
 from .location import Location
+from .publickey import private_of
+from .rsa import Rsa
+from .signature import holds
+from .times import check_time, rfc3339
 
 ADDRESS = re.compile(r"https://api\.(?:sandbox\.)?paypal\.com/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,64}")
 NAMES = ("messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com")
@@ -60,8 +62,7 @@ class PayPal(Publishes):
         return f"{number}|{time}|{self.webhook_id}|{zlib.crc32(webhook.body)}".encode(errors="surrogatepass")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
-        time = datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        headers = {"paypal-transmission-time": time, "paypal-auth-algo": "SHA256withRSA"}
+        headers = {"paypal-transmission-time": rfc3339(webhook), "paypal-auth-algo": "SHA256withRSA"}
         headers["paypal-cert-url"] = "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-demo"
         headers["paypal-transmission-id"] = webhook.header("paypal-transmission-id") or "demo"
         webhook = with_headers(webhook, **headers)

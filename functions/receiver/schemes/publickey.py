@@ -5,6 +5,8 @@ from typing import Any
 from ..errors import Failed
 from .encoding import ENCODINGS
 
+DIGESTS = ("sha256", "sha512", "sha1")
+
 
 def hash_of(name: str) -> Any:
     """A hash as cryptography has it."""
@@ -22,6 +24,27 @@ def load_public(key: bytes) -> Any:
         return load_pem_public_key(key) if key.startswith(b"-----") else load_der_public_key(key)
     except (ValueError, UnsupportedAlgorithm):
         raise Failed("secret-form") from None
+
+
+def private_of(pem: str) -> Any:
+    """Read a private key."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(pem.encode(), None)
+
+
+def new_ed25519() -> Any:
+    """Make a key for Ed25519."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.generate()
+
+
+def new_p256() -> Any:
+    """Make a key for ECDSA on P-256."""
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+
+    return generate_private_key(SECP256R1())
 
 
 def new_rsa() -> Any:

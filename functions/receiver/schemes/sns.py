@@ -4,17 +4,19 @@ import base64
 import json
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from ..bodies import has_twins
 from ..errors import Unproved
 from ..places import Places
 from ..webhook import Webhook
-from .asymmetric import Rsa, holds
-from .base import Publishes, check_time
-from .certificate import certificate_of, certified, private_of
+from .base import Publishes
+from .certificate import certificate_of, certified
 from .encoding import decode_signature
 from .location import Location
+from .publickey import private_of
+from .rsa import Rsa
+from .signature import holds
+from .times import check_time, rfc3339
 
 WEEK = 604_800
 OF_EVENT = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
@@ -42,19 +44,21 @@ class Sns(Publishes):
         return ("topics",)
 
     def published(self, webhook: Webhook, secret: str) -> Location:
-        message = Places(webhook)
+        return self._certificate_of(Places(webhook))
+
+    def _certificate_of(self, message: Places) -> Location:
         topic, address = message.find("json:TopicArn") or "", message.find("json:SigningCertURL") or ""
         if topic not in self.topics:
             raise Unproved("topic")
         found = ADDRESS.fullmatch(address)
         if not found or found[1] != topic.split(":")[3]:
             raise Unproved("certificate-address")
-        check_time(message.find("json:Timestamp") or "", webhook, self.tolerance)
+        check_time(message.find("json:Timestamp") or "", message.webhook, self.tolerance)
         return Location(address, named=True)
 
     def verify(self, webhook: Webhook, secret: str) -> None:
-        self.published(webhook, secret)
         message = Places(webhook)
+        self._certificate_of(message)
         # What is left out of the signature must not be there in another form.
         if has_twins(webhook.body) or not isinstance(message.document.get("Subject", ""), str | None):
             raise Unproved("body-uncovered")
@@ -82,7 +86,7 @@ class Sns(Publishes):
         body = json.loads(webhook.body) if isinstance(Places(webhook).document, dict) else {"Type": "Notification"}
         address = f"https://sns.{topic.split(':')[3]}.amazonaws.com/SimpleNotificationService-{'0' * 32}.pem"
         body |= {"TopicArn": topic, "SigningCertURL": address, "SignatureVersion": self.versions.partition("|")[0]}
-        body["Timestamp"] = datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        body["Timestamp"] = rfc3339(webhook, "milliseconds")
         unsigned = replace(webhook, body=json.dumps(body).encode())
         scheme = Rsa("x", digest="sha256" if body["SignatureVersion"] == "2" else "sha1")
         body["Signature"] = base64.b64encode(scheme.make(private_of(secret), self.message(Places(unsigned)))).decode()

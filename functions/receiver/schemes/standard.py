@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ..errors import Unproved
 from ..webhook import Webhook
-from .asymmetric import check_ed25519
-from .base import IN_BODY, Scheme, among, check_names, check_time, with_headers
+from .base import IN_BODY, Scheme, among, check_names, with_headers
 from .encoding import KEYS, decode_signature, key_of, new_secret
 from .mac import MOST_SIGNATURES
+from .times import check_time, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,7 @@ class StandardWebhooks(Scheme):
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:
         number = webhook.header(self._id) or f"msg_{uuid.uuid4().hex}"
-        now = str(int(webhook.received))
-        webhook = with_headers(webhook, **{self._id: number, f"{self.prefix}-timestamp": now})
+        webhook = with_headers(webhook, **{self._id: number, f"{self.prefix}-timestamp": seconds(webhook)})
         signature = base64.b64encode(hmac.digest(key_of(self.key, secret), self._signed(webhook), "sha256")).decode()
         return with_headers(webhook, **{f"{self.prefix}-signature": f"v1,{signature}"})
 
@@ -59,6 +58,8 @@ class StandardWebhooks(Scheme):
         return None
 
     def _verify_public(self, signatures: list[str], webhook: Webhook, secret: str) -> None:
+        from .ed25519 import check_ed25519  # loaded only for who has a public key
+
         public = key_of("base64", secret.removeprefix("whpk_"))
         for text in signatures:
             with suppress(Unproved, ValueError):

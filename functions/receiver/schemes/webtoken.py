@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from ..bodies import read_json
 from ..errors import Unproved
 from ..webhook import Webhook
-from .base import IN_BODY, Scheme, check_names, check_time, same, with_headers
+from .base import IN_BODY, Scheme, check_names, same, with_headers
 from .jose import TOKEN, payload_of, time_in
 from .template import path_and_query
+from .times import check_time
 
 SECRET_KEY = ("HS256", "HS384", "HS512")
 PUBLIC_KEY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
