@@ -24,6 +24,7 @@ from functions.receiver.providers import PROVIDERS
 from functions.receiver.sources import Sources, load
 from functions.receiver.webhook import Webhook
 from tests.servers import (
+    FIRESTORE,
     Server,
     clean_environment,
     emulator_program,
@@ -31,6 +32,7 @@ from tests.servers import (
     require_emulator,
     start,
     start_emulator,
+    start_firestore,
     start_function,
 )
 from tools.local import demo_entry, new_keys, signing_key
@@ -242,6 +244,15 @@ def queue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield queue
     finally:
         queue.server.stop()
+
+
+@pytest.fixture(scope="session")
+def firestore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Google's Firestore emulator; each test takes a project of its own."""
+    require_emulator(FIRESTORE)
+    server = start_firestore(tmp_path_factory.mktemp("firestore") / "output.log")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EMULATOR = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
+PUBSUB = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
+FIRESTORE = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
+FIRESTORE_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 
 def free_port() -> int:
@@ -95,7 +97,7 @@ def start(command: list[str], port: int, output: Path, env: dict[str, str], seco
 
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment of this process without what belongs to the functions, and with `more`."""
-    ours = ("KEY_", "TOKEN_", "PUBSUB_", "FUNCTION_")
+    ours = ("KEY_", "TOKEN_", "PUBSUB_", "FIRESTORE_", "FUNCTION_", "MAX_")
     names = ("SOURCES", "KEYS", "TOPIC", "LEDGER", "PROJECT", "THREADS", "PORT", "LOG_LEVEL", "DEAD_LETTER_TOPIC")
     env = {k: v for k, v in os.environ.items() if not k.startswith(ours) and k not in names}
     return env | more
@@ -111,20 +113,21 @@ def start_function(name: str, output: Path, port: int | None = None, folder: Pat
     return start([*command, "--host", "127.0.0.1", "--port", str(port)], port, output, clean_environment(**env))
 
 
-def emulator_program() -> Path | None:
-    """Google's Pub/Sub emulator, where the Google Cloud CLI is installed with it."""
+def emulator_program(part: str = PUBSUB) -> Path | None:
+    """A program of the Google Cloud CLI, where it is installed with it: Google's Pub/Sub emulator, or Firestore's."""
     gcloud = shutil.which("gcloud")
     places = [Path(gcloud).resolve().parent.parent] if gcloud else []
     for sdk in [*places, Path("/usr/lib/google-cloud-sdk")]:
-        if (sdk / EMULATOR).exists() and shutil.which("java"):
-            return sdk / EMULATOR
+        if (sdk / part).exists() and shutil.which("java"):
+            return sdk / part
     return None
 
 
-def require_emulator() -> None:
-    """Skip the test where Google's emulator is not installed; fail it where REQUIRE_EMULATORS is set."""
-    if emulator_program() is None:
-        reason = "Google's Pub/Sub emulator is not installed (gcloud components install pubsub-emulator, and Java)"
+def require_emulator(part: str = PUBSUB) -> None:
+    """Skip the test where an emulator of Google's is not installed; fail it where REQUIRE_EMULATORS is set."""
+    if emulator_program(part) is None:
+        name = "pubsub-emulator" if part == PUBSUB else "cloud-firestore-emulator"
+        reason = f"an emulator of Google's is not installed (gcloud components install {name}, and Java)"
         (pytest.fail if os.environ.get("REQUIRE_EMULATORS") else pytest.skip)(reason)
 
 
@@ -135,3 +138,12 @@ def start_emulator(output: Path, port: int | None = None) -> Server:
     assert program, "Google's Pub/Sub emulator is not installed"
     env = clean_environment()
     return start([str(program), "--host=127.0.0.1", f"--port={port}"], port, output, env)
+
+
+def start_firestore(output: Path, port: int | None = None) -> Server:
+    """Start Google's Firestore emulator itself; it keeps everything in memory."""
+    port = port or free_port()
+    program = emulator_program(FIRESTORE)
+    assert program, "Google's Firestore emulator is not installed"
+    java = ["java", "-Duser.language=en", "-cp", str(program), FIRESTORE_CLASS]
+    return start([*java, "--host=127.0.0.1", f"--port={port}"], port, output, clean_environment())

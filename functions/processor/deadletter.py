@@ -1,16 +1,11 @@
 """Parks what can't be done in the dead-letter topic, with the reason."""
 
-import functools
-import os
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from .errors import Failure, NotParked
 from .event import Event
-
-if TYPE_CHECKING:
-    from google.pubsub_v1 import PublisherClient
 
 # https://docs.cloud.google.com/pubsub/quotas#resource_limits
 LONGEST = 1024
@@ -28,16 +23,14 @@ class DeadLetters:
             raise NotParked("no-dead-letter-topic", failures)
         attributes = {**event.attributes, **epitaph(event, reason, failures, datetime.now(UTC))}
         try:
-            # Imported at the first use, in the worker: it is slow, and gRPC does not survive the platform's fork.
-            from google.api_core.retry import Retry
-            from google.pubsub_v1 import PubsubMessage
+            # Imported at the first use: it takes a while, and few instances need it.
+            from google.pubsub_v1 import PublisherClient, PubsubMessage
 
-            _client(os.getpid()).publish(
-                topic=self._topic,
-                messages=[PubsubMessage(data=event.data, attributes=attributes)],
-                retry=Retry(initial=0.1, maximum=1, multiplier=2, timeout=4),
-                timeout=2,
-            )
+            from .calls import PATIENCE, client_of, until
+
+            message, end = PubsubMessage(data=event.data, attributes=attributes), time.monotonic() + PATIENCE
+            publisher = client_of(PublisherClient, "PUBSUB_EMULATOR_HOST")
+            publisher.publish(topic=self._topic, messages=[message], **until(end))
         except Exception as error:
             raise NotParked("dead-letter-failed", failures) from error
 
@@ -56,11 +49,3 @@ def _printable(text: str) -> str:
     """Put blanks for control characters, and cut at what Pub/Sub allows without splitting a character."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     return clean.encode()[:LONGEST].decode(errors="ignore")
-
-
-@functools.cache
-def _client(pid: int) -> "PublisherClient":
-    """Make one client for each process; PUBSUB_EMULATOR_HOST leads it to an emulator."""
-    from google.pubsub_v1 import PublisherClient
-
-    return PublisherClient()

@@ -9,7 +9,15 @@ from typing import ClassVar
 
 
 class GiveUp(Exception):
-    """Raised by a handler for what no retry can mend: the event is dead-lettered, with this text as its reason."""
+    """Raised by a handler for what no retry can mend: the event is dead-lettered, with this text beside its reason."""
+
+    reason: ClassVar[str] = "gave-up"
+
+
+class InvalidPayload(GiveUp):
+    """The body is not what the handler's payload says; the text names fields and rules, never values."""
+
+    reason = "invalid-payload"
 
 
 class Misconfigured(Exception):
@@ -18,19 +26,24 @@ class Misconfigured(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """One handler's failure, in words that are safe to log: an exception's text may hold what the event held."""
+    """One handler's failure, in words that are safe to log: an exception's text may hold what the event held.
+
+    `reason` is a fixed code, empty where another attempt may succeed.
+    """
 
     handler: str
     error: str
     where: str = ""
     why: str = ""
-    final: bool = False
+    reason: str = ""
 
     @classmethod
     def of(cls, handler: str, error: BaseException) -> "Failure":
         """Describe an exception; only GiveUp keeps its text, which its author wrote to be read."""
-        final = isinstance(error, GiveUp)
-        return cls(handler, type(error).__name__, _where(error.__traceback__), str(error) if final else "", final)
+        where = _where(error.__traceback__)
+        if isinstance(error, GiveUp):
+            return cls(handler, type(error).__name__, where, str(error), error.reason)
+        return cls(handler, type(error).__name__, where)
 
 
 class NotDone(Exception):

@@ -24,7 +24,8 @@ class Event:
     """One webhook: `type` as in `github.push`, `source` as in sources.yaml, `data` the raw bytes of its body.
 
     `time` is when the receiver got it, `subject` what it is about, `headers` those that the source keeps. `attempt`
-    counts the deliveries, where the subscription does, `replay` how often it came back from the dead letters.
+    counts the deliveries, where the subscription does, `replay` how often it came back from the dead letters; `again`
+    says that this time the handlers that have finished run too.
     """
 
     type: str
@@ -38,6 +39,7 @@ class Event:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     signed: bool = False
     replay: int = 0
+    again: bool = False
     traceparent: str | None = None
     attempt: int | None = None
     message_id: str = ""
@@ -65,11 +67,12 @@ class Event:
     def json(self) -> Any:
         """Parse the body, inflated where its sender compressed it; GiveUp if it is not JSON, and never will be."""
         try:
-            return json.loads(self._inflated())
+            return json.loads(self.inflated())
         except (ValueError, RecursionError) as error:
             raise GiveUp("data is not JSON") from error
 
-    def _inflated(self) -> bytes:
+    def inflated(self) -> bytes:
+        """Return the body as it was before its sender compressed it; GiveUp if it is broken, or far too large."""
         if (self.content_encoding or "").lower() not in ("gzip", "x-gzip"):
             return self.data
         most = min(max(INFLATES * len(self.data), HARMLESS), LARGEST)

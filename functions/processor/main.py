@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import functions_framework
 from flask import Request, Response
@@ -17,7 +18,7 @@ from .router import Handler, handlers_of, load
 from .settings import Settings
 
 SETTINGS = Settings.read(os.environ)
-LEDGER = open_ledger(SETTINGS.ledger)
+LEDGER = open_ledger(SETTINGS)
 DEAD_LETTERS = DeadLetters(SETTINGS.dead_letter_topic)
 load(f"{__package__}.handlers")
 
@@ -53,7 +54,7 @@ def _handle(event: Event) -> Done:
     handlers = handlers_of(event)
     if not handlers:
         return _set_aside(event)
-    claim = LEDGER.claim(event.key, event.replay)
+    claim = LEDGER.claim(event.key, event.replay, event.again)
     if claim is None:
         return Done("duplicate")
     claim, failures = _run(handlers, event, claim)
@@ -79,17 +80,16 @@ def _run(handlers: Sequence[Handler], event: Event, claim: Claim) -> tuple[Claim
             continue
         claim = claim.after(handler.name)
         if handler is not unfinished[-1]:  # the last one is in the write that ends the claim
-            LEDGER.write(claim, State.OPEN)
+            claim = LEDGER.write(claim, State.OPEN)
     return claim, failures
 
 
 def _park(event: Event, failures: Sequence[Failure]) -> Done:
     """Park what can't be done; HandlerFailed while one handler may still succeed: those that gave up wait for it."""
-    hopeless = all(failure.final for failure in failures)
-    last = SETTINGS.max_attempts is not None and (event.attempt or 0) >= SETTINGS.max_attempts
-    if not hopeless and not last:
+    final = all(failure.reason for failure in failures)
+    reason = failures[-1].reason if final else SETTINGS.last_chance(event, datetime.now(UTC))
+    if not reason:
         raise HandlerFailed("handler-failed", failures)
-    reason = "gave-up" if hopeless else "last-attempt"
     DEAD_LETTERS.park(event, reason, failures)
     return Done("dead-lettered", "ERROR", reason, failures=failures)
 

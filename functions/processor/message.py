@@ -47,6 +47,7 @@ def _cloudevent(attributes: dict[str, str]) -> dict[str, Any]:
         "headers": _strings(_object(attributes.get("ce-headers", "{}"), "ce-headers"), "ce-headers"),
         "signed": attributes.get("ce-signed") == "id",
         "replay": int(_match(r"[0-9]{1,9}", {"ce-replay": "0"} | attributes, "ce-replay")),
+        "again": attributes.get("ce-again") == "1",
         "traceparent": attributes.get("ce-traceparent"),
     }
 

@@ -7,28 +7,43 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from functions.processor.errors import Busy, LedgerDown, Misconfigured
-from functions.processor.ledger import KEPT_DAYS, LEASE, Claim, Ledger, State, open_ledger
+from functions.processor.ledger import KEPT_DAYS, Claim, Ledger, State, open_ledger
+from functions.processor.ledger.firestore import FirestoreLedger
 from functions.processor.ledger.sqlite import SqliteLedger
-from tests.servers import ROOT
+from functions.processor.settings import Settings
+from tests.servers import ROOT, Server
 
+LEASE = 570
 NOON = 1_772_366_400.0
 
 
 class Clock:
     """A clock that moves when it is told to."""
 
-    now = NOON
+    def __init__(self) -> None:
+        self._jumps: list[tuple[datetime, float]] = []
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self._jumps.append((datetime.now(UTC), seconds))
 
     def __call__(self) -> float:
-        return self.now
+        """The time now, of a ledger that asks us."""
+        return NOON + sum(seconds for _, seconds in self._jumps)
+
+    def age(self, read: datetime, written: datetime) -> timedelta:
+        """The age of a write, of a ledger that asks its server, who knows nothing of our jumps."""
+        return read - written + timedelta(seconds=sum(s for moment, s in self._jumps if moment > written))
 
 
 @pytest.fixture
@@ -36,13 +51,31 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["sqlite"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Ledger:
-    return {"sqlite": lambda: SqliteLedger(str(tmp_path / "ledger.db"), clock=clock)}[request.param]()
+def sqlite_ledger(request: pytest.FixtureRequest, clock: Clock) -> Ledger:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return SqliteLedger(str(folder / "ledger.db"), LEASE, clock)
 
 
-def claim(ledger: Ledger, replay: int = 0) -> Claim:
-    claim = ledger.claim("key", replay)
+def firestore_ledger(request: pytest.FixtureRequest, clock: Clock) -> Ledger:
+    request.getfixturevalue("firestore_env")
+    return FirestoreLedger(f"project-{uuid.uuid4().hex}", "(default)", LEASE, clock.age)
+
+
+LEDGERS = {"sqlite": sqlite_ledger, "firestore": firestore_ledger}
+
+
+@pytest.fixture
+def firestore_env(firestore: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{firestore.port}")
+
+
+@pytest.fixture(params=LEDGERS)
+def ledger(request: pytest.FixtureRequest, clock: Clock) -> Ledger:
+    return LEDGERS[request.param](request, clock)
+
+
+def claim(ledger: Ledger, replay: int = 0, again: bool = False) -> Claim:
+    claim = ledger.claim("key", replay, again)
     assert claim
     return claim
 
@@ -54,7 +87,7 @@ def test_an_event_is_claimed_by_its_first_delivery(ledger: Ledger) -> None:
 
 def test_a_claimed_event_is_busy_until_its_lease_ends(ledger: Ledger, clock: Clock) -> None:
     claim(ledger)
-    clock.now += LEASE - 1
+    clock.advance(LEASE - 1)
     with pytest.raises(Busy):
         ledger.claim("key")
 
@@ -66,7 +99,7 @@ def test_other_events_are_free(ledger: Ledger) -> None:
 
 def test_a_stale_lease_is_taken_over_with_the_next_fence(ledger: Ledger, clock: Clock) -> None:
     first = claim(ledger)
-    clock.now += LEASE
+    clock.advance(LEASE)
     second = claim(ledger)
     assert second.fence == 2
     assert second.owner != first.owner
@@ -75,7 +108,7 @@ def test_a_stale_lease_is_taken_over_with_the_next_fence(ledger: Ledger, clock: 
 @pytest.mark.parametrize("state", State)
 def test_a_zombie_writes_nothing(ledger: Ledger, clock: Clock, state: State) -> None:
     zombie = claim(ledger)
-    clock.now += LEASE
+    clock.advance(LEASE)
     owner = claim(ledger)
     with pytest.raises(Busy):
         ledger.write(zombie.after("a.late"), state)
@@ -87,7 +120,7 @@ def test_a_zombie_writes_nothing(ledger: Ledger, clock: Clock, state: State) -> 
 
 def test_a_zombie_writes_nothing_after_its_successor_is_done(ledger: Ledger, clock: Clock) -> None:
     zombie = claim(ledger)
-    clock.now += LEASE
+    clock.advance(LEASE)
     ledger.write(claim(ledger), State.DONE)
     with pytest.raises(Busy):
         ledger.write(zombie, State.FREE)
@@ -96,7 +129,7 @@ def test_a_zombie_writes_nothing_after_its_successor_is_done(ledger: Ledger, clo
 
 def test_a_late_owner_that_nobody_replaced_still_finishes(ledger: Ledger, clock: Clock) -> None:
     late = claim(ledger)
-    clock.now += 2 * LEASE
+    clock.advance(2 * LEASE)
     ledger.write(late, State.DONE)
     assert ledger.claim("key") is None
 
@@ -110,7 +143,7 @@ def test_an_owner_writes_nothing_after_it_gave_back(ledger: Ledger) -> None:
 
 def test_a_done_event_is_a_duplicate_for_ever(ledger: Ledger, clock: Clock) -> None:
     ledger.write(claim(ledger), State.DONE)
-    clock.now += 31 * 86400
+    clock.advance(31 * 86400)
     assert ledger.claim("key") is None
     assert ledger.claim("key", replay=1) is None
 
@@ -123,7 +156,7 @@ def test_an_event_given_back_is_taken_over_at_once(ledger: Ledger) -> None:
 @pytest.mark.parametrize("state", [State.OPEN, State.FREE], ids=["crashed", "given back"])
 def test_finished_handlers_are_remembered(ledger: Ledger, clock: Clock, state: State) -> None:
     ledger.write(claim(ledger).after("a.one").after("a.two"), state)
-    clock.now += LEASE
+    clock.advance(LEASE)
     again = claim(ledger)
     assert again.finished == {"a.one", "a.two"}
     assert again.after("a.three").finished == {"a.one", "a.two", "a.three"}
@@ -131,11 +164,13 @@ def test_finished_handlers_are_remembered(ledger: Ledger, clock: Clock, state: S
 
 def test_each_handler_that_finishes_renews_the_lease(ledger: Ledger, clock: Clock) -> None:
     first = claim(ledger)
-    clock.now += LEASE - 1
-    ledger.write(first.after("a.one"), State.OPEN)
-    clock.now += LEASE - 1
+    clock.advance(LEASE - 1)
+    second = ledger.write(first.after("a.one"), State.OPEN)
+    clock.advance(LEASE - 1)
     with pytest.raises(Busy):
         ledger.claim("key")
+    ledger.write(second, State.DONE)
+    assert ledger.claim("key") is None
 
 
 def test_a_dead_event_is_a_duplicate_until_it_is_replayed(ledger: Ledger) -> None:
@@ -159,6 +194,24 @@ def test_an_old_delivery_does_not_undo_a_replay(ledger: Ledger) -> None:
     assert ledger.claim("key", replay=1) is None
 
 
+def test_only_a_replay_that_says_so_runs_what_is_done_again_and_only_once(ledger: Ledger) -> None:
+    ledger.write(claim(ledger).after("a.one"), State.DONE)
+    assert ledger.claim("key", replay=1) is None
+    assert ledger.claim("key", replay=0, again=True) is None
+    again = claim(ledger, replay=1, again=True)
+    assert again.finished == frozenset()
+    ledger.write(again.after("a.one"), State.DONE)
+    assert ledger.claim("key", replay=1, again=True) is None
+
+
+@pytest.mark.parametrize("state", [State.FREE, State.OPEN], ids=["given back", "crashed"])
+def test_a_retry_of_such_a_replay_runs_only_the_rest(ledger: Ledger, clock: Clock, state: State) -> None:
+    ledger.write(claim(ledger).after("a.one").after("a.two"), State.DEAD)
+    ledger.write(claim(ledger, replay=1, again=True).after("a.two"), state)
+    clock.advance(LEASE)
+    assert claim(ledger, replay=1, again=True).finished == {"a.two"}
+
+
 def test_a_hundred_threads_make_one_claim(ledger: Ledger) -> None:
     start = threading.Barrier(25)
 
@@ -179,10 +232,10 @@ def test_a_hundred_threads_make_one_claim(ledger: Ledger) -> None:
 RACE = """
 import sys, time
 from functions.processor.errors import Busy
-from functions.processor.ledger import open_ledger
+from functions.processor.ledger.sqlite import SqliteLedger
 print("up", flush=True)
 sys.stdin.readline()
-ledger = open_ledger("sqlite:" + sys.argv[1])
+ledger = SqliteLedger(sys.argv[1], 570)
 for key in range(50):
     try:
         print(key, "claimed" if ledger.claim(str(key)) else "duplicate")
@@ -211,8 +264,9 @@ def test_processes_that_start_together_make_one_claim_each(tmp_path: Path) -> No
 
 HANG = """
 import sys, time
-from functions.processor.ledger import State, open_ledger
-ledger = open_ledger("sqlite:" + sys.argv[1])
+from functions.processor.ledger import State
+from functions.processor.ledger.sqlite import SqliteLedger
+ledger = SqliteLedger(sys.argv[1], 570)
 ledger.write(ledger.claim("key").after("a.one"), State.OPEN)
 print("working", flush=True)
 time.sleep(60)
@@ -227,14 +281,14 @@ def test_the_event_of_a_killed_process_is_taken_over_when_its_lease_ends(tmp_pat
     os.kill(victim.pid, signal.SIGKILL)
     victim.communicate()
     with pytest.raises(Busy):
-        SqliteLedger(str(path)).claim("key")
-    taken = SqliteLedger(str(path), clock=lambda: time.time() + LEASE).claim("key")
+        SqliteLedger(str(path), LEASE).claim("key")
+    taken = SqliteLedger(str(path), LEASE, lambda: time.time() + LEASE).claim("key")
     assert taken
     assert (taken.fence, taken.finished) == (2, frozenset({"a.one"}))
 
 
 def test_a_forked_process_opens_the_file_for_itself(tmp_path: Path) -> None:
-    ledger = SqliteLedger(str(tmp_path / "ledger.db"))
+    ledger = SqliteLedger(str(tmp_path / "ledger.db"), LEASE)
     ledger.claim("parent")
     opened = ledger._connection()
     if (child := os.fork()) == 0:
@@ -249,7 +303,7 @@ def test_a_forked_process_opens_the_file_for_itself(tmp_path: Path) -> None:
 
 
 def locked(path: Path) -> None:
-    SqliteLedger(str(path)).claim("first")
+    SqliteLedger(str(path), LEASE).claim("first")
     holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     threading.Timer(4, holder.close).start()
@@ -272,12 +326,12 @@ def test_a_ledger_out_of_order_says_so_in_less_than_four_seconds(
     breaks(path)
     started = time.monotonic()
     with pytest.raises(LedgerDown):
-        SqliteLedger(str(path)).claim("key")
+        SqliteLedger(str(path), LEASE).claim("key")
     assert time.monotonic() - started < 4
 
 
 def test_a_ledger_that_was_out_of_order_works_again(tmp_path: Path) -> None:
-    ledger = SqliteLedger(str(tmp_path / "later/ledger.db"))
+    ledger = SqliteLedger(str(tmp_path / "later/ledger.db"), LEASE)
     with pytest.raises(LedgerDown):
         ledger.claim("key")
     (tmp_path / "later").mkdir()
@@ -286,34 +340,38 @@ def test_a_ledger_that_was_out_of_order_works_again(tmp_path: Path) -> None:
 
 def test_old_events_are_forgotten_as_new_ones_come(tmp_path: Path, clock: Clock) -> None:
     path = str(tmp_path / "ledger.db")
-    ledger = SqliteLedger(path, clock=clock)
+    ledger = SqliteLedger(path, LEASE, clock)
     for number in range(10):
         ledger.claim(f"old {number}")
-    clock.now += KEPT_DAYS * 86400
+    clock.advance(KEPT_DAYS * 86400)
     ledger.claim("in time")
-    clock.now += 1
+    clock.advance(1)
     for number in range(5):
         ledger.claim(f"new {number}")
-    kept = [key for (key,) in sqlite3.connect(path).execute("SELECT key FROM events ORDER BY key")]
+    kept = [key for (key,) in sqlite3.connect(path).execute("SELECT key FROM ledger ORDER BY key")]
     assert kept == ["in time", *(f"new {number}" for number in range(5))]
 
 
-@pytest.mark.parametrize(
-    ("setting", "hint"),
-    [
-        ("", "write sqlite:PATH"),
-        ("sqlite", "write sqlite:PATH"),
-        ("sqlite:", "write sqlite:PATH"),
-        ("sqlite::memory:", "path of a file"),
-        ("redis://cache", "write sqlite:PATH"),
-        ("firestore", "does not have yet"),
-    ],
-)
-def test_a_wrong_setting_stops_the_start_and_says_what_is_allowed(setting: str, hint: str) -> None:
-    with pytest.raises(Misconfigured, match=hint):
-        open_ledger(setting)
+@pytest.mark.parametrize("setting", ["", "sqlite", "sqlite:", "sqlite::memory:", "redis://cache", "firestore:x"])
+def test_a_wrong_setting_stops_the_start_and_says_what_is_allowed(setting: str) -> None:
+    with pytest.raises(Misconfigured, match="write firestore, or sqlite:PATH with the path of a file"):
+        open_ledger(Settings.read({"LEDGER": setting}))
+
+
+def test_firestore_needs_a_project() -> None:
+    with pytest.raises(Misconfigured, match="PROJECT does not say whose"):
+        open_ledger(Settings.read({"LEDGER": "firestore"}))
 
 
 def test_choosing_a_ledger_does_not_touch_it(tmp_path: Path) -> None:
-    open_ledger(f"sqlite:{tmp_path}/ledger.db")
+    open_ledger(Settings.read({"LEDGER": f"sqlite:{tmp_path}/ledger.db"}))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("environment", "lease"), [({}, 570), ({"HANDLER_TIMEOUT": "60"}, 90)], ids=["default", "shorter"]
+)
+def test_a_lease_outlasts_the_handlers_by_half_a_minute(environment: dict[str, str], lease: int) -> None:
+    ledger = open_ledger(Settings.read({"LEDGER": "firestore", "PROJECT": "demo"} | environment))
+    assert isinstance(ledger, FirestoreLedger)
+    assert ledger._lease == lease

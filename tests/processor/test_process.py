@@ -229,7 +229,7 @@ def test_a_killed_worker_leaves_the_event_to_the_next_owner_of_its_lease(
     (folder / "go").touch()
     assert deliver(processor, slow).status_code == 503
     with sqlite3.connect(folder / "ledger.db") as db:
-        db.execute("UPDATE events SET written = written - 570 WHERE state = 'open'")
+        db.execute("UPDATE ledger SET written = written - lease WHERE state = 'open'")
     assert deliver(processor, slow).status_code == 204
     assert effects(folder, id_) == ["first", "slow", "slow"]
     assert outcomes(processor, id_) == ["busy", "processed"]
@@ -303,7 +303,7 @@ def test_an_eventarc_trigger_is_read_as_a_push_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "handlers", "hint"),
     [
-        ({"LEDGER": ""}, "", "write sqlite:PATH"),
+        ({"LEDGER": ""}, "", "write firestore, or sqlite:PATH"),
         ({"MAX_ATTEMPTS": "x"}, "", "MAX_ATTEMPTS is 'x'"),
         ({}, "import nothing_of_this_name", "handlers/shop.py can't be imported"),
     ],
@@ -353,7 +353,7 @@ def test_a_fault_of_our_own_gives_the_event_back(processor: Server, folder: Path
     leaves = push(ce_id=id_, ce_type="shop.exit")
     deliver(processor, leaves)
     with sqlite3.connect(folder / "ledger.db") as db:
-        db.execute("UPDATE events SET finished = 'not JSON' WHERE key = ?", (read_push(leaves).key,))
+        db.execute("UPDATE ledger SET finished = 'not JSON' WHERE key = ?", (read_push(leaves).key,))
     assert deliver(processor, leaves).status_code == 503
     assert [line["reason"] for line in lines(processor, id_)] == ["handler-failed", "internal"]
     assert lines(processor, id_)[-1]["severity"] == "ERROR"

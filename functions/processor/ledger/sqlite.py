@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import cast
 
 from ..errors import Busy, LedgerDown
-from . import KEPT_DAYS, LEASE, Claim, Record, State, claimed
+from . import KEPT_DAYS, Claim, Record, State, claimed
 
 SCHEMA = """
-    CREATE TABLE IF NOT EXISTS events (
-        key TEXT PRIMARY KEY, state TEXT NOT NULL, owner TEXT NOT NULL, fence INTEGER NOT NULL,
-        replay INTEGER NOT NULL, finished TEXT NOT NULL, written REAL NOT NULL
+    CREATE TABLE IF NOT EXISTS ledger (
+        key TEXT PRIMARY KEY, state TEXT NOT NULL, owner TEXT NOT NULL, fence INTEGER NOT NULL, replay INTEGER NOT NULL,
+        finished TEXT NOT NULL, written REAL NOT NULL, lease REAL NOT NULL
     );
-    CREATE INDEX IF NOT EXISTS by_age ON events (written);
+    CREATE INDEX IF NOT EXISTS by_age ON ledger (written);
 """
 BUSY_TIMEOUT = 2.0
 
@@ -26,37 +26,39 @@ BUSY_TIMEOUT = 2.0
 class SqliteLedger:
     """Events in a table, each claim and each write one transaction; `lease` in seconds of `clock`."""
 
-    def __init__(self, path: str, lease: float = LEASE, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: str, lease: float, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._lease = lease
         self._clock = clock
         self._thread = threading.local()
 
-    def claim(self, key: str, replay: int = 0) -> Claim | None:
+    def claim(self, key: str, replay: int = 0, again: bool = False) -> Claim | None:
         """Take an event, as the interface says, and forget two old ones: the file grows no further than 45 days."""
         now = self._clock()
         with self._transaction() as db:
             db.execute(
-                "DELETE FROM events WHERE key IN (SELECT key FROM events WHERE written < ? ORDER BY written LIMIT 2)",
+                "DELETE FROM ledger WHERE key IN (SELECT key FROM ledger WHERE written < ? ORDER BY written LIMIT 2)",
                 (now - KEPT_DAYS * 86400,),
             )
-            record, written = _look(db, key)
-            claim = claimed(key, uuid.uuid4().hex, replay, record, leased=now < written + self._lease)
+            record, until = _look(db, key)
+            claim = claimed(key, uuid.uuid4().hex, replay, again, record, leased=now < until)
             if claim:
-                row = (key, State.OPEN, claim.owner, claim.fence, claim.replay, _text(claim.finished), now)
-                db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                state, finished = State.OPEN, _text(claim.finished)
+                row = (key, state, claim.owner, claim.fence, claim.replay, finished, now, self._lease)
+                db.execute("INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return claim
 
-    def write(self, claim: Claim, state: State) -> None:
+    def write(self, claim: Claim, state: State) -> Claim:
         """Set the state and the handlers finished, if the claim still holds."""
         with self._transaction() as db:
             changed = db.execute(
-                "UPDATE events SET state = ?, finished = ?, written = ?"
+                "UPDATE ledger SET state = ?, finished = ?, written = ?"
                 " WHERE key = ? AND owner = ? AND fence = ? AND state = ?",
                 (state, _text(claim.finished), self._clock(), claim.key, claim.owner, claim.fence, State.OPEN),
             ).rowcount
         if not changed:
             raise Busy("taken-over")
+        return claim
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -95,11 +97,13 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _look(db: sqlite3.Connection, key: str) -> tuple[Record | None, float]:
-    row = db.execute("SELECT state, fence, replay, finished, written FROM events WHERE key = ?", (key,)).fetchone()
+    """Find what is known of an event, and when its lease ends."""
+    sql = "SELECT state, fence, replay, finished, written + lease FROM ledger WHERE key = ?"
+    row = db.execute(sql, (key,)).fetchone()
     if row is None:
         return None, 0.0
-    state, fence, replay, finished, written = row
-    return Record(State(state), fence, replay, frozenset(json.loads(finished))), written
+    state, fence, replay, finished, until = row
+    return Record(State(state), fence, replay, frozenset(json.loads(finished))), until
 
 
 def _text(finished: frozenset[str]) -> str:

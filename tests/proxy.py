@@ -1,0 +1,73 @@
+"""A TCP proxy that can be told to fail as networks do."""
+
+import socket
+import threading
+from contextlib import suppress
+from enum import Enum, auto
+
+
+class Fault(Enum):
+    """What the proxy does to what passes through it."""
+
+    NONE = auto()
+    REFUSES = auto()  # nobody listens
+    SWALLOWS = auto()  # requests arrive nowhere, and nobody says so
+    LOSES_REPLIES = auto()  # requests arrive, their answers do not
+
+
+class Proxy:
+    """Listens on a port of its own and passes everything on to another port of this machine."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._fault = Fault.NONE
+        self._open: set[socket.socket] = set()
+        self._listener = self._listen(0)
+        self.port = int(self._listener.getsockname()[1])
+
+    def fail(self, fault: Fault) -> None:
+        """Fail in this way from now on; whoever is connected has to connect anew."""
+        before, self._fault = self._fault, fault
+        if Fault.REFUSES in (before, fault) and before is not fault:
+            if fault is Fault.REFUSES:
+                _close(self._listener)
+            else:
+                self._listener = self._listen(self.port)
+        for connection in list(self._open):
+            _close(connection)
+
+    def stop(self) -> None:
+        """End it."""
+        self.fail(Fault.REFUSES)
+
+    def _listen(self, port: int) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", port), backlog=100)
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target), timeout=None)
+                self._open |= {client, server}
+                for source, sink in ((client, server), (server, client)):
+                    reply = source is server
+                    threading.Thread(target=self._pump, args=(source, sink, reply), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, reply: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if self._fault is Fault.SWALLOWS or (reply and self._fault is Fault.LOSES_REPLIES):
+                    continue
+                sink.sendall(data)
+        for end in (source, sink):
+            _close(end)
+            self._open.discard(end)
+
+
+def _close(connection: socket.socket) -> None:
+    """Close it so that a thread that waits in it wakes up, and a listener takes nobody in any more."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
