@@ -328,6 +328,19 @@ def test_the_start_leaves_nothing_that_a_fork_would_break(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+NO_CHANNEL = """
+import threading
+from functions.processor import calls, main
+assert calls._client.cache_info().currsize == 0, "a channel would be forked"
+assert threading.active_count() == 1, "a thread would be lost in the fork"
+"""
+
+
+def test_the_start_makes_no_channel_to_firestore() -> None:
+    environment = clean_environment(LEDGER="firestore", PROJECT="demo", DEAD_LETTER_TOPIC="projects/p/topics/t")
+    subprocess.run([sys.executable, "-c", NO_CHANNEL], cwd=ROOT, env=environment, check=True)
+
+
 def test_a_ledger_that_is_down_gives_the_event_back_and_runs_nothing(tmp_path: Path, id_: str) -> None:
     server = start_processor(tmp_path, HANDLERS, LEDGER=f"sqlite:{tmp_path}/not/there.db")
     try:
