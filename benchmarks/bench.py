@@ -1,4 +1,4 @@
-"""Measures our receiver against an empty function and a naive receiver, in one run (`make bench`)."""
+"""Measures the receiver, its schemes and the ledgers, each beside a baseline, in one run (`make bench`)."""
 
 import argparse
 import os
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from tabulate import tabulate
 
 from .coldstart import cold_start
+from .ledger import ledger
 from .load import BenchmarkError, generator
 from .losses import losses
 from .stage import THREADS, stage
@@ -27,7 +28,7 @@ def main() -> None:
     """Measure, and print a table for each question as soon as it is answered."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="2 rounds of each, only to try it")
-    rounds, starts = (2, 2) if parser.parse_args().quick else (11, 9)
+    rounds, starts, events = (2, 2, 100) if parser.parse_args().quick else (11, 9, 1000)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped, as on Ctrl-C
     with TemporaryDirectory() as folder, stage(Path(folder)) as ready:
         print(facts(rounds, starts), flush=True)
@@ -35,6 +36,7 @@ def main() -> None:
         print(f"\n{cold_start(ready, starts)}", flush=True)
         print(f"\n{losses(ready)}", flush=True)
         print(f"\n{verify()}", flush=True)
+        print(f"\n{ledger(events)}", flush=True)
 
 
 def facts(rounds: int, starts: int) -> str:
