@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -123,6 +124,58 @@ def test_a_replayed_dead_letter_runs_only_what_has_not_finished(
     (folder / "mended").unlink()
     assert effects(folder, id_) == ["first", "flaky", "last", "flaky"]
     assert outcomes(processor, id_) == ["dead-lettered", "processed", "duplicate"]
+
+
+def test_a_payload_that_does_not_validate_is_parked_at_once_with_its_fields(
+    processor: Server, folder: Path, parked: Parked, id_: str
+) -> None:
+    typed = push(b'{"number": "tell-nobody"}', attempt=1, ce_id=id_, ce_type="shop.typed")
+    assert [deliver(processor, typed).status_code for _ in range(2)] == [204, 204]
+    assert effects(folder, id_) == ["first"]
+    (letter,) = parked(id_)
+    assert letter.attributes["ce-deadreason"] == "invalid-payload"
+    assert letter.attributes["ce-deaderror"] == "InvalidPayload: number: int_parsing; customer: missing"
+    (line,) = [line for line in lines(processor, id_) if line["outcome"] == "dead-lettered"]
+    assert (line["reason"], line["handler"]) == ("invalid-payload", "shop.typed")
+    assert "tell-nobody" not in processor.output.read_text()
+
+
+def test_where_nobody_counts_attempts_the_age_in_the_queue_parks_an_event(
+    tmp_path: Path, emulator: Server, parked: Parked, id_: str
+) -> None:
+    server = start_processor(
+        tmp_path,
+        HANDLERS,
+        DEAD_LETTER_TOPIC=TOPIC,
+        PUBSUB_EMULATOR_HOST=f"127.0.0.1:{emulator.port}",
+        MAX_AGE="72000",
+        FUNCTION_SIGNATURE_TYPE="cloudevent",
+    )
+    flaky = push(ce_id=id_, ce_type="shop.flaky", ce_time="2020-01-01T00:00:00Z")
+    try:
+        for hours, status in [(19, 503), (21, 204), (22, 204)]:
+            published = datetime.now(UTC) - timedelta(hours=hours)
+            flaky["message"]["publishTime"] = published.isoformat().replace("+00:00", "Z")
+            assert deliver(server, flaky).status_code == status
+        assert outcomes(server, id_) == ["retry", "dead-lettered", "duplicate"]
+        (letter,) = parked(id_)
+        assert (letter.attributes["ce-deadreason"], letter.attributes["ce-deaderror"]) == ("max-age", "ValueError")
+        assert "ce-deadattempts" not in letter.attributes
+    finally:
+        server.stop()
+
+
+def test_a_replay_that_says_so_runs_what_has_finished_again(
+    processor: Server, folder: Path, parked: Parked, id_: str
+) -> None:
+    deliver(processor, push(attempt=5, ce_id=id_, ce_type="shop.flaky"))
+    (folder / "mended").touch()
+    (letter,) = parked(id_)
+    replay = push()
+    replay["message"]["attributes"] = {**letter.attributes, "ce-replay": "1", "ce-again": "1"}
+    assert [deliver(processor, replay).status_code for _ in range(2)] == [204, 204]
+    (folder / "mended").unlink()
+    assert effects(folder, id_) == ["first", "flaky", "last", "first", "flaky", "last"]
 
 
 def test_an_event_that_nobody_wants_is_parked_where_asked(processor: Server, parked: Parked, id_: str) -> None:
