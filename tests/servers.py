@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from google.cloud.firestore_v1.services.firestore import FirestoreClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
 ROOT = Path(__file__).parent.parent
 PUBSUB = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
@@ -141,9 +144,16 @@ def start_emulator(output: Path, port: int | None = None) -> Server:
 
 
 def start_firestore(output: Path, port: int | None = None) -> Server:
-    """Start Google's Firestore emulator itself; it keeps everything in memory."""
+    """Start Google's Firestore emulator itself, and wait for its first slow answer; it keeps everything in memory."""
     port = port or free_port()
     program = emulator_program(FIRESTORE)
     assert program, "Google's Firestore emulator is not installed"
     java = ["java", "-Duser.language=en", "-cp", str(program), FIRESTORE_CLASS]
-    return start([*java, "--host=127.0.0.1", f"--port={port}"], port, output, clean_environment())
+    server = start([*java, "--host=127.0.0.1", f"--port={port}"], port, output, clean_environment())
+    database = "projects/warm-up/databases/(default)"
+    document = f"{database}/documents/warm/up"
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+        client.commit({"database": database, "writes": [{"update": {"name": document}}]}, timeout=30)
+        list(client.batch_get_documents({"database": database, "documents": [document]}, timeout=30))
+    return server
