@@ -13,6 +13,7 @@ from functions.receiver import message
 from functions.receiver.places import Places
 from functions.receiver.sources import Source, load
 from functions.receiver.webhook import Webhook
+from tests.servers import ROOT
 
 BODY = b'{"id": "evt_1", "type": "payment_intent.succeeded", "data": {"object": {"id": "pi_1"}}}'
 
@@ -46,6 +47,31 @@ def test_an_event_arrives_as_it_was_sent(tmp_path: Path) -> None:
     assert (event.data, event.json()["id"]) == (BODY, "evt_1")
     assert (event.subject, event.content_type, event.attempt) == ("pi_1", "application/json", 2)
     assert (event.headers, event.traceparent) == ({"user-agent": "Stripe/1.0"}, trace)
+
+
+def test_of_two_events_that_arrive_swapped_the_newer_is_known(tmp_path: Path) -> None:
+    stripe = source(tmp_path, "stripe: {provider: stripe}")
+    bodies = (BODY.replace(b'"type"', b'"created": %d, "type"' % made) for made in (1700000002, 1700000001))
+    newer, older = (through_the_queue(message.write(Places(Webhook(body)), stripe)) for body in bodies)
+    assert newer.subject == older.subject
+    assert newer.occurred_at
+    assert older.occurred_at
+    assert newer.time < older.time
+    assert newer.occurred_at > older.occurred_at == datetime(2023, 11, 14, 22, 13, 21, tzinfo=UTC)
+
+
+def test_a_sender_that_does_not_say_when_it_happened_leaves_it_open(tmp_path: Path) -> None:
+    github = source(tmp_path, "github: {provider: github}")
+    assert through_the_queue(message.write(Places(Webhook(BODY)), github)).occurred_at is None
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "tests/contract").glob("message-v*.json")), ids=lambda file: file.stem)
+def test_every_form_that_a_receiver_ever_wrote_is_read(file: Path) -> None:
+    for example in json.loads(file.read_text()):
+        written = message.Message(base64.b64decode(example["message"]["data"]), example["message"]["attributes"])
+        event = through_the_queue(written)
+        assert (event.id, event.data.decode()) == (written.id, example["body"])
+        assert (event.occurred_at is None) == (file.stem == "message-v1")
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\x00\xfe", b"{" * 100_000, "é☃".encode()], ids=repr)

@@ -57,6 +57,9 @@ INTRODUCTION = """\
 - **secret** is where you find or set it, and its form; paste it as it is shown there. What a provider *needs* besides
   goes into the source's entry in sources.yaml.
 - **sends again** is whether the provider repeats a webhook after a failure, as far as its pages say.
+
+{occurred} of them say when what they tell of happened, at a place that their row knows: `event.occurred_at`. For any
+other, `occurred:` in sources.yaml can name a place.
 """
 OTHERS = f"""\
 ## Any other sender
@@ -81,7 +84,8 @@ def main() -> None:
 
 def page() -> str:
     """The page as it should be."""
-    parts = [INTRODUCTION.format(count=len(PROVIDERS))]
+    occurred = sum(1 for row in PROVIDERS.values() if row.occurred)
+    parts = [INTRODUCTION.format(count=len(PROVIDERS), occurred=occurred)]
     for category in CATEGORIES:
         rows = [[f"[{name}]({PROVIDERS[name].docs})", *_cells(PROVIDERS[name])] for name in category.PROVIDERS]
         lines = [HEADINGS, ["---"] * len(HEADINGS), *rows]

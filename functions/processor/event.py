@@ -26,6 +26,9 @@ class Event:
     `time` is when the receiver got it, `subject` what it is about, `headers` those that the source keeps. `attempt`
     counts the deliveries, where the subscription does, `replay` how often it came back from the dead letters; `again`
     says that this time the handlers that have finished run too.
+
+    `occurred_at` is when that happened which it tells of, where its sender says so. Events may arrive swapped: of two
+    about one `subject`, that with the later `occurred_at` is the newer. Compare only within one source.
     """
 
     type: str
@@ -33,6 +36,7 @@ class Event:
     id: str
     data: bytes = field(default=b"", repr=False)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    occurred_at: datetime | None = None
     subject: str | None = None
     content_type: str | None = None
     content_encoding: str | None = None

@@ -41,6 +41,7 @@ def _cloudevent(attributes: dict[str, str]) -> dict[str, Any]:
         "source": _match(r"/.+", attributes, "ce-source")[1:],
         "id": _match(r".+", attributes, "ce-id"),
         "time": _time(attributes.get("ce-time"), "ce-time"),
+        "occurred_at": _occurred_at(attributes),
         "subject": attributes.get("ce-subject"),
         "content_type": attributes.get("content-type"),
         "content_encoding": attributes.get("content-encoding"),
@@ -97,6 +98,11 @@ def _time(value: object, part: str) -> datetime:
     if moment.tzinfo is None:
         raise Malformed(part)
     return moment
+
+
+def _occurred_at(attributes: dict[str, str]) -> datetime | None:
+    """Read when it happened; most senders don't say, and messages of older receivers have none."""
+    return _time(attributes["ce-occurred"], "ce-occurred") if "ce-occurred" in attributes else None
 
 
 def _message_id(value: object) -> str:

@@ -5,8 +5,8 @@ import json
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from .moments import moment, rfc3339
 from .places import Places
 from .sources import Source
 from .webhook import Webhook
@@ -43,7 +43,8 @@ def write(places: Places, source: Source, traceparent: str | None = None) -> Mes
         "ce-id": _id(places, row.id),
         "ce-source": f"/{source.name}",
         "ce-type": f"{source.prefix}.{_type(places, row.type)}",
-        "ce-time": datetime.fromtimestamp(webhook.received, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
+        "ce-time": rfc3339(webhook.received),
+        "ce-occurred": _occurred(places, row.occurred),
         "ce-subject": places.find(row.subject) if row.subject else None,
         "ce-traceparent": traceparent,
         "ce-signed": "id" if source.id_is_signed else None,
@@ -71,6 +72,11 @@ def _id(places: Places, where: str | tuple[str, ...]) -> str:
     if ID.fullmatch(whole):
         return whole
     return f"sha256:{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _occurred(places: Places, where: str) -> str | None:
+    found = places.find(where) if where else None
+    return moment(found, places.webhook.received) if found else None
 
 
 def _headers(webhook: Webhook, names: tuple[str, ...]) -> str | None:

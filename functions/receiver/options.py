@@ -53,6 +53,7 @@ OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "type": (lambda v: _is_place(v) or _is_texts(v, is_place), f"{PLACES}, or a list of those"),
     "id": (lambda v: v == "digest" or _is_place(v) or _is_texts(v, is_place), f"digest, {PLACES}, or a list of those"),
     "subject": (_is_place, PLACES),
+    "occurred": (_is_place, PLACES),
     "only": (lambda v: _is_texts(v, str.strip), "a list of event types, such as [payment_intent.*, charge.refunded]"),
     "headers": (lambda v: _is_texts(v, HEADER.fullmatch), "a list of headers that hold no secret, signature or token"),
     "max_body": (lambda v: _is_whole(v, 1, MOST), f"bytes, 1 to {MOST}"),

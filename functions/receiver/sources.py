@@ -17,7 +17,7 @@ from .schemes import SCHEMES, Scheme
 NAME = re.compile(r"(?!eventlog$|z$)(?!.*--)[a-z](?:[a-z0-9-]{0,38}[a-y0-9])?")
 # What an entry may say of its sender's proof, what it may change of its provider's row, and what is its own.
 SETTINGS = ("tolerance", "topics", "webhook_id", "client_id", "audience", "email", "issuer")
-ROW = ("type", "id", "subject", "max_body", "deadline")
+ROW = ("type", "id", "subject", "occurred", "max_body", "deadline")
 OWN = ("only", "headers", "public_url", "origins")
 
 
@@ -85,6 +85,8 @@ def _source(name: str, entry: Entry) -> Source:
     given = {option: where.value for option, where in options.items()}
     row = PROVIDERS[given["provider"]] if "provider" in given else Provider(_scheme(options["verify"]), docs="")
     row = replace(row, **{option: _frozen(given[option]) for option in ROW if option in given})
+    if row.batch and row.occurred:
+        raise Wrong(options["occurred"], "has no use here: this sender may put several events into one body")
     if row.scheme:
         row = replace(row, scheme=_with_settings(row.scheme, options))
     if missing := [option for option in row.needs if option not in given]:

@@ -128,6 +128,20 @@ def test_a_store_that_is_down_says_so_within_four_seconds_and_is_back_at_once(
     assert time.monotonic() - healed < 2
 
 
+def test_a_store_that_was_down_for_a_while_is_found_again_within_a_second(
+    ledger: FirestoreLedger, proxy: Proxy
+) -> None:
+    claim(ledger)
+    proxy.fail(Fault.REFUSES)
+    for _ in range(3):  # a channel that knows no better waits longer after each failure
+        with pytest.raises(LedgerDown):
+            ledger.claim("another")
+    proxy.fail(Fault.NONE)
+    healed = time.monotonic()
+    assert ledger.claim("another")
+    assert time.monotonic() - healed < 1
+
+
 def with_lost_reply(proxy: Proxy, call: Callable[[], Claim | None]) -> Claim | None:
     """Make a call whose request arrives and whose first answer does not."""
     proxy.fail(Fault.LOSES_REPLIES)

@@ -14,6 +14,7 @@ from functions.processor.errors import GiveUp, Malformed
 from functions.processor.event import Event
 from functions.processor.message import read
 from tests.processor.pushes import ATTRIBUTES, CONTRACT, push
+from tests.servers import ROOT
 
 
 def read_push(body: Any) -> Event:
@@ -53,6 +54,26 @@ def test_the_first_form_ever_released_is_read_for_ever() -> None:
     )
 
 
+def test_the_second_form_which_says_when_it_happened_is_read_for_ever() -> None:
+    pushed = json.loads((ROOT / "tests/contract/push-v2.json").read_text())
+    assert read_push(pushed) == Event(
+        type="stripe.payment_intent.succeeded",
+        source="payments-eu",
+        id="evt_1",
+        data=b'{"id": "evt_1", "type": "payment_intent.succeeded", "created": 1772368495, '
+        b'"data": {"object": {"id": "pi_1"}}}',
+        time=datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC),
+        occurred_at=datetime(2026, 3, 1, 12, 34, 55, tzinfo=UTC),
+        subject="pi_1",
+        content_type="application/json; charset=utf-8",
+        signed=True,
+        attempt=1,
+        message_id="2070443601311541",
+        publish_time=datetime(2026, 3, 1, 12, 34, 56, 123000, UTC),
+        attributes=pushed["message"]["attributes"],
+    )
+
+
 def test_the_key_of_an_event_never_changes() -> None:
     assert read_push(CONTRACT).key == "b261b8b6a2e4820ca478af595dd589bf4018c9cf6b26411d2b11d73fe536f746"
     assert read_push(push(b"{}")).key == "6c160c43650af1b90882b1036c572f97219cb5c2cf8c4cf422523cc6a40935d4"
@@ -61,7 +82,7 @@ def test_the_key_of_an_event_never_changes() -> None:
 def test_only_what_is_always_there_is_needed() -> None:
     event = read_push(push())
     assert (event.subject, event.content_type, event.headers, event.signed, event.replay) == (None, None, {}, False, 0)
-    assert (event.traceparent, event.attempt) == (None, None)
+    assert (event.traceparent, event.attempt, event.occurred_at) == (None, None, None)
 
 
 def test_a_message_without_data_is_an_empty_body() -> None:
@@ -102,6 +123,9 @@ MALFORMED: dict[str, Any] = {
     "no time": attributes(ce_time=None),
     "a time that is none": attributes(ce_time="yesterday"),
     "a time without its zone": attributes(ce_time="2026-03-01T12:34:56"),
+    "a moment that is none": attributes(ce_occurred="yesterday"),
+    "a moment that is empty": attributes(ce_occurred=""),
+    "a moment without its zone": attributes(ce_occurred="2026-03-01T12:34:56"),
     "headers that are not JSON": attributes(ce_headers="x"),
     "headers that are a list": attributes(ce_headers="[]"),
     "a header that is a number": attributes(ce_headers='{"a": 1}'),
@@ -132,7 +156,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.sampled_from([*ATTRIBUTES, "ce-headers", "ce-replay", "ce-signed", "content-type", "x"]), JSON)
+@given(st.sampled_from([*ATTRIBUTES, "ce-occurred", "ce-headers", "ce-replay", "ce-signed", "content-type", "x"]), JSON)
 def test_no_attribute_is_a_surprise(name: str, value: Any) -> None:
     never_surprises(message(attributes=ATTRIBUTES | {name: value}))
 

@@ -33,6 +33,7 @@ ATTRIBUTES = {
     "ce-source",
     "ce-type",
     "ce-time",
+    "ce-occurred",
     "ce-subject",
     "ce-traceparent",
     "ce-signed",

@@ -30,13 +30,14 @@ from tests.servers import ROOT
 from tools.local import demo_entry
 from tools.samples import fresh
 
-EXAMPLES: list[dict[str, Any]] = json.loads((ROOT / "tests/contract/message-v1.json").read_text())
+FORMS = sorted((ROOT / "tests/contract").glob("message-v*.json"))
+EXAMPLES: list[dict[str, Any]] = [example for form in FORMS for example in json.loads(form.read_text())]
 SIGNED_BODY: Any = {"hmac": {"header": "X-Sig"}}
 TOKEN: Any = {"token": {"header": "X-Token"}}
 rows = pytest.mark.parametrize("provider", PROVIDERS)
 ATTRIBUTES = {
-    *("ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time", "ce-subject", "ce-traceparent", "ce-signed"),
-    *("ce-headers", "content-type", "content-encoding"),
+    *("ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time", "ce-occurred", "ce-subject", "ce-traceparent"),
+    *("ce-signed", "ce-headers", "content-type", "content-encoding"),
 }
 
 
@@ -117,6 +118,29 @@ def test_content_type_and_encoding_are_kept_as_they_were_written() -> None:
     kept = attributes(source(), content_type="Text/Plain;charset=UTF-7", content_encoding="gzip")
     assert (kept["content-type"], kept["content-encoding"]) == ("Text/Plain;charset=UTF-7", "gzip")
     assert not {"content-type", "content-encoding"} & attributes(source()).keys()
+
+
+# When it happened
+
+UNTRUE = ["", "null", '""', "{}", "[1772368495]", "true", "0", "1e9", "1900000000"]
+UNTRUE += ['"yesterday"', '"1989-12-31T23:59:59Z"']
+
+
+def happened(written: str, where: str = "json:at") -> str | None:
+    webhook = Webhook(b'{"at": %s}' % written.encode() if written else b"", {"x-at": "1772368494"}, received=1772368496)
+    return write(Places(webhook), source(occurred=where)).attributes.get("ce-occurred")
+
+
+def test_an_event_says_when_it_happened_where_its_sender_does() -> None:
+    assert happened("1772368495") == happened('"2026-03-01T13:34:55+01:00"') == "2026-03-01T12:34:55.000000Z"
+    assert happened("1772368495.000005") == "2026-03-01T12:34:55.000005Z"
+    assert happened("null", "json:at|header:X-At") == "2026-03-01T12:34:54.000000Z"
+    assert happened("1772368495", "") is None
+
+
+@pytest.mark.parametrize("written", UNTRUE, ids=repr)
+def test_what_can_not_be_when_it_happened_is_left_out_and_refuses_nothing(written: str) -> None:
+    assert happened(written) is None
 
 
 # Ids

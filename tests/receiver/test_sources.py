@@ -97,6 +97,7 @@ def test_every_option_changes_the_source(file: Path) -> None:
         type=["json:a|header:B", "form:c:d.e"],
         id=["json:a", "header:B"],
         subject="form:c",
+        occurred="json:at|header:X-At",
         only=["x.*"],
         headers=["X-A", "User-Agent"],
         max_body=9_000_000,
@@ -106,6 +107,7 @@ def test_every_option_changes_the_source(file: Path) -> None:
     )
     row = source.provider
     assert (row.type, row.id, row.subject) == (("json:a|header:B", "form:c:d.e"), ("json:a", "header:B"), "form:c")
+    assert row.occurred == "json:at|header:X-At"
     assert (row.max_body, row.deadline, row.handshake) == (9_000_000, 0.5, PROVIDERS["slack"].handshake)
     assert row.scheme is not None
     assert row.scheme.tolerance == 60
@@ -373,8 +375,8 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "an unknown option": (
         "a:\n  provider: github\n  onyl: [push]",
-        "line 3: a.onyl: no such option; there are provider, verify, type, id, subject, only, headers, max_body, "
-        "deadline, tolerance, topics, webhook_id, client_id, audience, email, issuer, origins, public_url",
+        "line 3: a.onyl: no such option; there are provider, verify, type, id, subject, occurred, only, headers, "
+        "max_body, deadline, tolerance, topics, webhook_id, client_id, audience, email, issuer, origins, public_url",
     ),
     "a merge key": ("a:\n  <<: {provider: github}", "line 2: a.<<: no such option; there are provider, "),
     "a source twice": (
@@ -405,6 +407,15 @@ WRONG: dict[str, tuple[str, str]] = {
     "a place without a name": ("a:\n  provider: github\n  type: 'json:'", f"line 3: a.type: must be {PLACES}"),
     "a place of no kind": ("a:\n  provider: github\n  subject: xml:a", f"line 3: a.subject: must be {PLACES}"),
     "a place that is half there": ("a:\n  provider: github\n  type: 'json:a|'", f"line 3: a.type: must be {PLACES}"),
+    "a moment that is no place": ("a:\n  provider: github\n  occurred: now", f"line 3: a.occurred: must be {PLACES}"),
+    "moments of several places": (
+        "a:\n  provider: github\n  occurred: ['json:a', 'json:b']",
+        f"line 3: a.occurred: must be {PLACES}",
+    ),
+    "one moment of a body of several events": (
+        "a:\n  provider: meta\n  occurred: json:time",
+        "line 3: a.occurred: has no use here: this sender may put several events into one body",
+    ),
     "an id that is no place": (
         "a:\n  provider: github\n  id: id",
         f"line 3: a.id: must be digest, {PLACES}, or a list",

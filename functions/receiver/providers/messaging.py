@@ -46,6 +46,7 @@ PROVIDERS = {
         handshake=event_ping,
         type="json:event.type",
         subject="json:application_id",
+        occurred="json:event.timestamp",
         success=Answer(204),
         deadline=2.5,  # it waits 3 s
         retries=True,
@@ -76,6 +77,7 @@ PROVIDERS = {
     "knock": Provider(
         Timestamped("x-knock-signature", signature="s", encoding="base64"),
         type="json:type",
+        occurred="json:created_at",
         retries=True,
         secret="Developers > Webhooks > endpoint: the signing secret",
         docs="https://docs.knock.app/developer-tools/outbound-webhooks/overview",
@@ -108,6 +110,7 @@ PROVIDERS = {
         ),
         type="json:type",  # SMS status reports come by GET, without a body: they can't be taken
         subject="json:conversation.id",
+        occurred="json:message.updatedDatetime|json:conversation.updatedDatetime",
         secret="Dashboard > Developers > API access: the signing key, not the access key",
         docs="https://developers.messagebird.com/docs/verify-http-requests",
     ),
@@ -160,6 +163,7 @@ PROVIDERS = {
         SinchApplication(),  # for notifications; incoming and answered calls want SVAML in the answer
         type="json:event",
         subject="json:callid",
+        occurred="json:timestamp",
         secret="Dashboard > Voice or Verification > app: the application secret (base64)",
         docs="https://developers.sinch.com/docs/voice/api-reference/authentication/callback-signed-request",
     ),
@@ -174,6 +178,7 @@ PROVIDERS = {
         ),
         type="besides:app_id,accepted_time,event_time,project_id,message_metadata,correlation_id",
         subject="json:app_id",
+        occurred="json:event_time|json:accepted_time",
         retries=True,
         secret="Conversation API > app > webhook: the secret token that you set",
         docs="https://developers.sinch.com/docs/conversation/callbacks",
@@ -193,6 +198,7 @@ PROVIDERS = {
         type="json:event.type|json:type|form:payload:type|form:command",
         id="json:event_id",
         subject="json:team_id",
+        occurred="json:event.event_ts|json:event_time",
         deadline=2.5,  # it waits 3 s
         retries=True,
         secret="Basic Information > App Credentials: the Signing Secret",
@@ -203,6 +209,7 @@ PROVIDERS = {
         handshake=hub_challenge_json,
         type=("json:object_type", "json:aspect_type"),
         subject="json:owner_id",
+        occurred="json:event_time",
         deadline=1.5,  # it waits 2 s
         retries=True,
         secret="the token that you put into the callback_url's query",
@@ -212,6 +219,8 @@ PROVIDERS = {
         Token(header="X-Telegram-Bot-Api-Secret-Token"),
         type="besides:update_id",
         id="json:update_id",
+        occurred="json:message.date|json:edited_message.edit_date"
+        "|json:channel_post.date|json:edited_channel_post.edit_date",
         retries=True,
         secret="the secret_token that you give to setWebhook",
         docs="https://core.telegram.org/bots/api#setwebhook",
@@ -226,6 +235,7 @@ PROVIDERS = {
         ),
         type="json:data.event_type",
         id="json:data.id",
+        occurred="json:data.occurred_at",
         deadline=1.5,  # it waits 2 s
         retries=True,
         secret="Mission Control > Keys & Credentials > Public Key (base64)",
@@ -236,6 +246,7 @@ PROVIDERS = {
         Timestamped("TikTok-Signature", signature="s", tolerance=259_200),
         type="json:event",
         subject="json:user_openid",
+        occurred="json:create_time",
         retries=True,
         secret="TikTok for Developers > Manage apps > app: the Client secret",
         docs="https://developers.tiktok.com/doc/webhooks-verification",
@@ -245,6 +256,7 @@ PROVIDERS = {
         type="form:MessageStatus|form:SmsStatus|form:CallStatus|form:EventType|json:type",
         id="header:I-Twilio-Idempotency-Token",
         subject="form:MessageSid|form:CallSid",
+        occurred="form:Timestamp",  # of calls; messages have none
         success=Answer(200, "<Response/>", "text/xml"),  # TwiML: do nothing, say nothing
         deadline=8,  # it waits 15 s
         retries=False,  # unless the URL's fragment asks for it (#rc=...)
@@ -278,6 +290,7 @@ PROVIDERS = {
         ),
         type="json:status|json:message_type|json:event|json:type",
         subject="json:message_uuid|json:uuid|json:request_id",
+        occurred="json:timestamp",
         retries=True,
         secret="Dashboard > API Settings: the signature secret of the account",
         docs="https://developer.vonage.com/en/getting-started/concepts/webhooks",
@@ -317,6 +330,7 @@ PROVIDERS = {
         handshake=url_validation,
         type="json:event",
         subject="json:payload.account_id",
+        occurred="json:event_ts",
         deadline=2.5,  # it waits 3 s
         retries=True,
         secret="App Marketplace > app > Features > Access: the Secret Token",

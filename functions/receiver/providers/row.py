@@ -16,9 +16,10 @@ LARGE = 9_000_000  # what fits into a Pub/Sub message of 10 MB with its attribut
 class Provider:
     """How one provider proves itself, asks, names its events, and wants to be answered.
 
-    `type`, `id` and `subject` are places (see places.py). `type` may be several, joined by dots. `id` may be several,
-    taken together, and names only what the provider documents as unique to a delivery or an event; `digest` takes equal
-    bodies for the same event.
+    `type`, `id`, `subject` and `occurred` are places (see places.py). `type` may be several, joined by dots. `id` may
+    be several, taken together, and names only what the provider documents as unique to a delivery or an event;
+    `digest` takes equal bodies for the same event. `occurred` is when that happened which it tells of, or since when
+    its subject is as it says: the same in every attempt, never when one was sent.
     `deadline` is in seconds, `max_body` in bytes. A `batch` may hold several events in one body. `try_again` is the
     status after which the provider sends again. `retries` is whether it does at all (None: its pages don't say), and
     `secret` where a user finds or sets the secret, and its form: both for the documents.
@@ -31,6 +32,7 @@ class Provider:
     type: str | tuple[str, ...] = ""
     id: str | tuple[str, ...] = ()
     subject: str = ""
+    occurred: str = ""
     handshake: Handshake | None = None
     batch: bool = False
     success: Answer | Callable[[Places], Answer] = OK

@@ -12,6 +12,7 @@ PROVIDERS = {
         # Source and id together are unique. A body that is an array of events has neither, and so no id.
         id=("header:ce-source|json:source", "header:ce-id|json:id"),
         subject="header:ce-subject|json:subject",
+        occurred="header:ce-time|json:time",
         secret="the token that the sender writes after Bearer",
         docs="https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
     ),
@@ -19,6 +20,7 @@ PROVIDERS = {
         StandardWebhooks(),
         type="json:type",
         id="header:webhook-id",
+        occurred="json:timestamp",
         secret="the sender's signing secret for the endpoint (whsec_...)",
         docs="https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     ),
