@@ -26,14 +26,17 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
 
     def fail(self, fault: Fault) -> None:
-        """Fail in this way from now on; whoever is connected has to connect anew."""
+        """Fail in this way from now on; whoever is connected has to connect anew.
+
+        Only where replies get lost connections stay: a new one would lose the greeting already, and ask for nothing.
+        """
         before, self._fault = self._fault, fault
         if Fault.REFUSES in (before, fault) and before is not fault:
             if fault is Fault.REFUSES:
                 _close(self._listener)
             else:
                 self._listener = self._listen(self.port)
-        for connection in list(self._open):
+        for connection in [] if fault is Fault.LOSES_REPLIES else list(self._open):
             _close(connection)
 
     def stop(self) -> None:

@@ -142,8 +142,9 @@ def test_a_store_that_was_down_for_a_while_is_found_again_within_a_second(
     assert time.monotonic() - healed < 1
 
 
-def with_lost_reply(proxy: Proxy, call: Callable[[], Claim | None]) -> Claim | None:
+def with_lost_reply(ledger: FirestoreLedger, proxy: Proxy, call: Callable[[], Claim | None]) -> Claim | None:
     """Make a call whose request arrives and whose first answer does not."""
+    assert ledger.claim(uuid.uuid4().hex)  # so that there is a connection
     proxy.fail(Fault.LOSES_REPLIES)
     healing = threading.Timer(0.5, proxy.fail, [Fault.NONE])
     healing.start()
@@ -156,7 +157,7 @@ def with_lost_reply(proxy: Proxy, call: Callable[[], Claim | None]) -> Claim | N
 def test_ten_claims_whose_answers_got_lost_are_known_to_be_ours(ledger: FirestoreLedger, proxy: Proxy) -> None:
     for number in range(10):
         key = f"key {number}"
-        mine = with_lost_reply(proxy, partial(ledger.claim, key))
+        mine = with_lost_reply(ledger, proxy, partial(ledger.claim, key))
         assert mine
         assert (mine.fence, stored(ledger, key)["owner"]) == (1, mine.owner)
         with pytest.raises(Busy):
@@ -167,7 +168,7 @@ def test_ten_claims_whose_answers_got_lost_are_known_to_be_ours(ledger: Firestor
 
 def test_a_takeover_whose_answer_got_lost_is_known_to_be_ours(ledger: FirestoreLedger, proxy: Proxy) -> None:
     ledger.write(claim(ledger), State.FREE)
-    mine = with_lost_reply(proxy, lambda: ledger.claim("key"))
+    mine = with_lost_reply(ledger, proxy, lambda: ledger.claim("key"))
     assert mine
     assert (mine.fence, stored(ledger)["owner"]) == (2, mine.owner)
     ledger.write(mine, State.DONE)
@@ -176,7 +177,7 @@ def test_a_takeover_whose_answer_got_lost_is_known_to_be_ours(ledger: FirestoreL
 @pytest.mark.parametrize("state", State)
 def test_a_write_whose_answer_got_lost_is_known_to_be_ours(ledger: FirestoreLedger, proxy: Proxy, state: State) -> None:
     mine = claim(ledger)
-    written = with_lost_reply(proxy, lambda: ledger.write(mine.after("a.one"), state))
+    written = with_lost_reply(ledger, proxy, lambda: ledger.write(mine.after("a.one"), state))
     assert written
     assert stored(ledger)["state"] == state
     if state is State.OPEN:
@@ -188,7 +189,7 @@ def test_a_claim_that_was_taken_over_while_its_answer_got_lost_is_not_ours(proje
     mine = claim(slow)
     theirs = claim(other)
     with pytest.raises(Busy) as busy:
-        with_lost_reply(proxy, lambda: slow.write(mine, State.DONE))
+        with_lost_reply(slow, proxy, lambda: slow.write(mine, State.DONE))
     assert busy.value.reason == "taken-over"
     other.write(theirs, State.DONE)
 

@@ -207,6 +207,7 @@ def test_a_store_that_is_down_gives_the_event_back_within_four_seconds(
     processor: Server, store: Store, folder: Path, id_: str, fault: Fault
 ) -> None:
     assert isinstance(store, Firestore)
+    assert until(lambda: deliver(processor, push(ce_id=uuid.uuid4().hex)).status_code == 204)
     store.proxy.fail(fault)
     started = time.monotonic()
     assert deliver(processor, push(ce_id=id_)).status_code == 503
@@ -225,6 +226,7 @@ def test_ten_events_whose_ledger_loses_answers_have_one_effect_each(
 ) -> None:
     assert isinstance(store, Firestore)
     ids = [uuid.uuid4().hex for _ in range(10)]
+    assert until(lambda: deliver(processor, push(ce_id=uuid.uuid4().hex)).status_code == 204)
     with ThreadPoolExecutor(10) as pool:
         store.proxy.fail(Fault.LOSES_REPLIES)
         answers = pool.map(lambda id_: deliver(processor, push(ce_id=id_)).status_code, ids)
