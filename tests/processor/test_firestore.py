@@ -186,7 +186,8 @@ def test_a_write_whose_answer_got_lost_is_known_to_be_ours(ledger: FirestoreLedg
 
 def test_a_claim_that_was_taken_over_while_its_answer_got_lost_is_not_ours(project: str, proxy: Proxy) -> None:
     slow, other = FirestoreLedger(project, "(default)", 0), FirestoreLedger(project, "(default)", 570)
-    mine = claim(slow)
+    mine = with_lost_reply(slow, proxy, lambda: slow.claim("key"))
+    assert mine
     theirs = claim(other)
     with pytest.raises(Busy) as busy:
         with_lost_reply(slow, proxy, lambda: slow.write(mine, State.DONE))
