@@ -1,6 +1,7 @@
 """The processor: takes one event off the queue and gives it to its handlers."""
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ import functions_framework
 from flask import Request, Response
 
 from .deadletter import DeadLetters
-from .errors import Failure, HandlerFailed, Malformed, NotDone, OurFault, WrongMethod
+from .errors import Failure, HandlerFailed, Malformed, Misconfigured, NotDone, OurFault, WrongMethod
 from .event import Event
 from .ledger import Claim, State, open_ledger
 from .message import read
@@ -17,10 +18,13 @@ from .report import Done, report
 from .router import Handler, handlers_of, load
 from .settings import Settings
 
-SETTINGS = Settings.read(os.environ)
-LEDGER = open_ledger(SETTINGS)
+try:
+    SETTINGS = Settings.read(os.environ)
+    LEDGER = open_ledger(SETTINGS)
+    load(f"{__package__}.handlers")
+except Misconfigured as error:
+    sys.exit(f"surehook can't start: {error}")
 DEAD_LETTERS = DeadLetters(SETTINGS.dead_letter_topic)
-load(f"{__package__}.handlers")
 
 
 @functions_framework.http

@@ -86,7 +86,9 @@ def load(package: str) -> None:
         try:
             import_module(f"{package}.{name}")
         except Exception as error:
-            raise Misconfigured(f"handlers/{name}.py can't be imported: {error.__class__.__name__}: {error}") from error
+            innermost = Failure.of(name, error).where.partition(" < ")[0]
+            what = f"{type(error).__name__}: {error}"
+            raise Misconfigured(f"handlers/{name}.py can't be imported: {what} ({innermost})") from error
 
 
 def _handler(function: Callable[..., object], payload: Any) -> Handler:

@@ -128,6 +128,15 @@ def test_a_store_that_is_down_says_so_within_four_seconds_and_is_back_at_once(
     assert time.monotonic() - healed < 2
 
 
+def test_a_store_that_swallows_one_try_is_asked_again(ledger: FirestoreLedger, proxy: Proxy) -> None:
+    claim(ledger, "another")
+    proxy.fail(Fault.SWALLOWS)
+    healing = threading.Timer(1.5, proxy.fail, [Fault.NONE])
+    healing.start()
+    assert ledger.claim("key")
+    healing.join()
+
+
 def test_a_store_that_was_down_for_a_while_is_found_again_within_a_second(
     ledger: FirestoreLedger, proxy: Proxy
 ) -> None:

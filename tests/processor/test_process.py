@@ -67,6 +67,10 @@ def mixed_flaky(event: Event) -> None:
     if event.attempt == 1:
         raise ValueError
 
+@on("shop.mixed")
+def mixed_hopeless_too(event: Event) -> None:
+    raise GiveUp("no such customer either")
+
 @on("shop.slow")
 def slow(event: Event) -> None:
     effect("slow", event)
@@ -321,6 +325,7 @@ def test_an_eventarc_trigger_is_read_as_a_push_is(tmp_path: Path, signature: str
 def test_what_is_wrong_stops_the_start(tmp_path: Path, environment: dict[str, str], handlers: str, hint: str) -> None:
     with pytest.raises(AssertionError, match=hint):
         start_processor(tmp_path, handlers, **environment)
+    assert (tmp_path / "output.log").read_text().startswith("surehook can't start: ")
 
 
 QUIET = """

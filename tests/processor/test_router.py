@@ -166,5 +166,5 @@ BROKEN = {
 def test_a_file_that_can_not_be_imported_stops_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    with pytest.raises(Misconfigured, match=r"handlers/broken\.py can't be imported"):
+    with pytest.raises(Misconfigured, match=r"handlers/broken\.py can't be imported: .* \(\w+\.py:\d+ .+\)$"):
         load(package(tmp_path, monkeypatch, a=HOOK, broken=text))
