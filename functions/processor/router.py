@@ -86,9 +86,9 @@ def load(package: str) -> None:
         try:
             import_module(f"{package}.{name}")
         except Exception as error:
-            innermost = Failure.of(name, error).where.partition(" < ")[0]
-            what = f"{type(error).__name__}: {error}"
-            raise Misconfigured(f"handlers/{name}.py can't be imported: {what} ({innermost})") from error
+            calls = Failure.of(name, error).where.split(" < ")
+            where = next((call.partition(" ")[0] for call in calls if call.startswith(f"{name}.py:")), f"{name}.py")
+            raise Misconfigured(f"handlers/{where} can't be imported: {type(error).__name__}: {error}") from error
 
 
 def _handler(function: Callable[..., object], payload: Any) -> Handler:

@@ -318,7 +318,7 @@ def test_an_eventarc_trigger_is_read_as_a_push_is(tmp_path: Path, signature: str
     [
         ({"LEDGER": ""}, "", "write firestore, or sqlite:PATH"),
         ({"MAX_ATTEMPTS": "x"}, "", "MAX_ATTEMPTS is 'x'"),
-        ({}, "import nothing_of_this_name", "handlers/shop.py can't be imported"),
+        ({}, "import nothing_of_this_name", "handlers/shop.py:1 can't be imported"),
     ],
     ids=["ledger", "number", "handler"],
 )

@@ -1,5 +1,6 @@
 """Who gets which event, and what is checked about handlers before the first event."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,16 +156,16 @@ def test_every_file_of_handlers_is_found_by_itself(tmp_path: Path, monkeypatch: 
 
 
 BROKEN = {
-    "import": "import nothing_of_this_name",
-    "syntax": "def",
-    "error": "1 / 0",
-    "handler": HOOK.replace("event", ""),
+    "import": ("import nothing_of_this_name", ":1"),
+    "syntax": ("def", ""),  # its own text has the line
+    "error": ("\n\n1 / 0", ":3"),
+    "handler": (HOOK.replace("event", ""), ":2"),
 }
 
 
-@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(("text", "line"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_file_that_can_not_be_imported_stops_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, line: str
 ) -> None:
-    with pytest.raises(Misconfigured, match=r"handlers/broken\.py can't be imported: .* \(\w+\.py:\d+ .+\)$"):
+    with pytest.raises(Misconfigured, match=f"handlers/broken.py{re.escape(line)} can't be imported: "):
         load(package(tmp_path, monkeypatch, a=HOOK, broken=text))
