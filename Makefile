@@ -5,9 +5,9 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: help run send providers docs test check format bench clean
+.PHONY: help run send dead-letters replay redeliver providers docs test check format bench clean
 help:  ## Show what there is
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/tools  ## Run both functions and the queue here: PORT= PROCESSOR_PORT= QUEUE_PORT=
 	@exec $(BIN)/python -m tools.run
@@ -15,6 +15,17 @@ run: $(VENV)/tools  ## Run both functions and the queue here: PORT= PROCESSOR_PO
 send: $(VENV)/tools  ## Send a signed sample: SOURCE= [EVENT=] [COUNT=] [URL=]
 	@$(BIN)/python -m tools.send "$(or $(SOURCE),github)" $(if $(EVENT),--event "$(EVENT)") \
 		$(if $(COUNT),--count "$(COUNT)") $(if $(URL),--url "$(URL)")
+
+CHOSEN = $(if $(PROJECT),--project "$(PROJECT)") $(if $(SOURCE),--source "$(SOURCE)") $(if $(TYPE),--type "$(TYPE)") \
+	$(if $(REASON),--reason "$(REASON)") $(if $(ID),--id "$(ID)") $(if $(OLDER),--older "$(OLDER)") \
+	$(if $(NEWER),--newer "$(NEWER)")
+
+dead-letters: $(VENV)/tools  ## Show what could not be done: PROJECT= SOURCE= TYPE= REASON= ID= OLDER= NEWER= LIMIT=
+	@$(BIN)/python -m tools.dead_letters $(CHOSEN) $(if $(LIMIT),--limit "$(LIMIT)")
+
+replay: $(VENV)/tools  ## Give dead letters another try: the same choices, and DRY_RUN=1 AGAIN=1 FORCE=1 RATE=
+	@$(BIN)/python -m tools.replay $(CHOSEN) $(if $(DRY_RUN),--dry-run) $(if $(AGAIN),--again) \
+		$(if $(FORCE),--force) $(if $(RATE),--rate "$(RATE)")
 
 providers: $(VENV)/tools  ## Print every provider that is known
 	@$(BIN)/python -m tools.docs table

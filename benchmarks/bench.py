@@ -1,4 +1,4 @@
-"""Measures the receiver, its schemes and the ledgers, each beside a baseline, in one run (`make bench`)."""
+"""Measures the receiver, its schemes, the ledgers and the replay, in one run (`make bench`)."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ from .coldstart import cold_start
 from .ledger import ledger
 from .load import BenchmarkError, generator
 from .losses import losses
+from .replay import FULL, QUICK, replay
 from .stage import THREADS, stage
 from .throughput import SECONDS, throughput
 from .verify import verify
@@ -28,7 +29,8 @@ def main() -> None:
     """Measure, and print a table for each question as soon as it is answered."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="2 rounds of each, only to try it")
-    rounds, starts, events = (2, 2, 100) if parser.parse_args().quick else (11, 9, 1000)
+    quick = parser.parse_args().quick
+    rounds, starts, events = (2, 2, 100) if quick else (11, 9, 1000)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped, as on Ctrl-C
     with TemporaryDirectory() as folder, stage(Path(folder)) as ready:
         print(facts(rounds, starts), flush=True)
@@ -37,6 +39,7 @@ def main() -> None:
         print(f"\n{losses(ready)}", flush=True)
         print(f"\n{verify()}", flush=True)
         print(f"\n{ledger(events)}", flush=True)
+        print(f"\n{replay(QUICK if quick else FULL)}", flush=True)
 
 
 def facts(rounds: int, starts: int) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud import pubsub_v1
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import (
     DeadLetterPolicy,
@@ -256,6 +257,19 @@ def test_a_lease_can_be_lengthened_and_given_back(shared: Queue) -> None:
     shared.acknowledge(subscription, [again])
 
 
+def test_the_ack_deadline_of_a_subscription_can_be_changed_and_nothing_else(shared: Queue) -> None:
+    topic = shared.topic()
+    subscription = shared.subscribe(topic)
+    wish = Subscription(name=subscription, topic=topic, ack_deadline_seconds=1)
+    change = partial(shared.subscriber.update_subscription, subscription=wish, timeout=5)
+    assert change(update_mask=FieldMask(paths=["ack_deadline_seconds"])).ack_deadline_seconds == 1
+    shared.publish(topic, b"x")
+    assert len(shared.pull(subscription)) == 1
+    until(lambda: shared.pull(subscription), 2)
+    with pytest.raises(exceptions.InvalidArgument):
+        change(update_mask=FieldMask(paths=["ack_deadline_seconds", "retry_policy"]))
+
+
 def test_an_empty_pull_waits_a_little_and_is_woken_by_a_publish(shared: Queue) -> None:
     topic = shared.topic()
     subscription = shared.subscribe(topic)
@@ -335,14 +349,17 @@ def test_a_failed_push_comes_again_after_doubling_waits(shared: Queue, endpoint:
 
 def test_backoff_follows_the_retry_policy() -> None:
     policy = RetryPolicy(minimum_backoff=timedelta(seconds=3), maximum_backoff=timedelta(seconds=20))
+    push = PushConfig(push_endpoint="http://127.0.0.1:9/")
     waits = {
-        "none": [Backoff().delay(Subscription(), n) for n in (1, 2, 99)],
+        "none": [Backoff().delay(Subscription(push_config=push), n) for n in (1, 2, 99)],
+        "none, and pulled": [Backoff().delay(Subscription(), n) for n in (1, 2, 99)],
         "default": [Backoff().delay(Subscription(retry_policy=RetryPolicy()), n) for n in (1, 2, 3, 7, 9_999)],
         "its own": [Backoff().delay(Subscription(retry_policy=policy), n) for n in (1, 2, 3, 4)],
         "option": [Backoff(1, 5).delay(Subscription(retry_policy=policy), n) for n in (1, 2, 3, 4)],
     }
     assert waits == {
         "none": [0.1, 0.2, 60],
+        "none, and pulled": [0, 0, 0],
         "default": [10, 20, 40, 600, 600],
         "its own": [3, 6, 12, 20],
         "option": [1, 2, 4, 5],

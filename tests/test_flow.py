@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ LINE = re.compile(r"^\S+ (\w+) +\| (\{.*\})$")
 class Run:
     """One `make run` in a copy of the project, with a `.local/` of its own."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, handlers: Mapping[str, str] | None = None, **env: str) -> None:
         for name in ("functions", "tools", "samples"):
             shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+        for name, text in (handlers or {}).items():
+            (folder / f"functions/processor/handlers/{name}.py").write_text(text)
         self.folder = folder
         self.ports = {name: str(free_port()) for name in ("PORT", "PROCESSOR_PORT", "QUEUE_PORT")}
         self.env = clean_environment(**self.ports, **env)
@@ -51,7 +53,11 @@ class Run:
 
     def send(self, source: str, event: str = "", count: int = 1) -> subprocess.CompletedProcess[str]:
         """Do what `make send` does."""
-        command = [sys.executable, "-m", "tools.send", source, "--event", event, "--count", str(count)]
+        return self.tool("send", source, "--event", event, "--count", str(count))
+
+    def tool(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Do what a verb does, in another terminal."""
+        command = [sys.executable, "-m", f"tools.{name}", *options]
         return subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=60)
 
     def pids(self, part: str) -> list[int]:
@@ -108,6 +114,50 @@ def test_many_webhooks_are_all_processed_once(run: Run) -> None:
     assert run.send("github", "push", 40).returncode == 0
     until(lambda: len(run.lines("processor", outcome="processed")) == before + 40, 10)
     assert not run.lines("processor", outcome="duplicate")
+
+
+FAILING = """
+from pathlib import Path
+from . import Event, GiveUp, on
+
+@on("erp.*")
+def ok(event: Event) -> None:
+    with Path("done").open("a") as file:
+        file.write(f"ok {event.id}\\n")
+
+@on("erp.*")
+def broken(event: Event) -> None:
+    if not Path("mended").exists():
+        raise GiveUp("the shop is closed")
+    with Path("done").open("a") as file:
+        file.write(f"mended {event.id}\\n")
+"""
+
+
+def test_what_could_not_be_done_is_shown_and_done_when_it_is_replayed(tmp_path: Path) -> None:
+    run = Run(tmp_path, handlers={"failing": FAILING})
+    try:
+        for number in ("o-1", "o-2"):
+            assert order(run, number) == 200
+        until(lambda: len(run.lines("processor", outcome="dead-lettered")) == 2)
+        listed = run.tool("dead_letters", "--type=erp.*")
+        assert listed.returncode == 0, listed.stderr
+        row = r"erp +erp.order.created +o-1 +gave-up +GiveUp: the shop is closed +1 +0"
+        assert re.search(row, listed.stdout), listed.stdout
+        assert "2 dead letters in local" in listed.stdout
+        (tmp_path / "mended").touch()
+        replayed = run.tool("replay", "--id=o-1")
+        assert replayed.stdout == "replayed 1, left 1 (1 not chosen)\n", replayed.stderr
+        until(lambda: run.lines("processor", outcome="processed", id="o-1", handler="failing.broken"))
+        assert (tmp_path / "done").read_text().splitlines() == ["ok o-1", "ok o-2", "mended o-1"]
+        again = run.tool("replay", "--again")
+        assert again.stdout == "replayed 1, left 0\n", again.stderr
+        assert "happens twice" in again.stderr
+        until(lambda: run.lines("processor", outcome="processed", id="o-2"))
+        assert (tmp_path / "done").read_text().splitlines()[3:] == ["ok o-2", "mended o-2"]
+        assert "0 dead letters in local" in run.tool("dead_letters").stdout
+    finally:
+        run.stop()
 
 
 def test_what_is_sent_without_proof_is_refused(run: Run) -> None:

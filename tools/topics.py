@@ -9,6 +9,7 @@ from typing import Any
 from google.api_core.exceptions import AlreadyExists, ServiceUnavailable
 from google.api_core.retry import Retry, if_exception_type
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import (
     DeadLetterPolicy,
     PublisherClient,
@@ -42,9 +43,12 @@ def main(processor: str) -> None:
         ),
     )
     _make(subscriber.create_subscription, wanted)
-    _make(subscriber.create_subscription, Subscription(name=local.DEAD_LETTERS, topic=local.DEAD_LETTER_TOPIC))
-    # It may stand from another run, with other ports.
+    dead = Subscription(name=local.DEAD_LETTERS, topic=local.DEAD_LETTER_TOPIC, ack_deadline_seconds=600)
+    _make(subscriber.create_subscription, dead)
+    # They may stand from another run, with other ports, or from an older version, with a short deadline.
     subscriber.modify_push_config(subscription=local.SUBSCRIPTION, push_config=push, timeout=5)
+    mask = FieldMask(paths=["ack_deadline_seconds"])
+    subscriber.update_subscription(subscription=dead, update_mask=mask, timeout=5)
 
 
 def _make(create: Callable[..., Any], what: Topic | Subscription) -> None:

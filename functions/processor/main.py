@@ -61,10 +61,11 @@ def _handle(event: Event) -> Done:
     claim = LEDGER.claim(event.key, event.replay, event.again)
     if claim is None:
         return Done("duplicate")
-    claim, failures = _run(handlers, event, claim)
+    unfinished = [handler for handler in handlers if handler.name not in claim.finished]
+    claim, failures = _run(unfinished, event, claim)
     if not failures:
         LEDGER.write(claim, State.DONE)
-        return Done("processed", handlers=[handler.name for handler in handlers])
+        return Done("processed", handlers=[handler.name for handler in unfinished])
     try:
         parked = _park(event, failures)
     except NotDone:
@@ -75,15 +76,14 @@ def _handle(event: Event) -> Done:
 
 
 def _run(handlers: Sequence[Handler], event: Event, claim: Claim) -> tuple[Claim, list[Failure]]:
-    """Run the handlers that have not finished yet, even after one has failed: none keeps another from the event."""
+    """Run handlers, each even after one has failed: none keeps another from the event."""
     failures: list[Failure] = []
-    unfinished = [handler for handler in handlers if handler.name not in claim.finished]
-    for handler in unfinished:
+    for handler in handlers:
         if failure := handler.failure(event):
             failures.append(failure)
             continue
         claim = claim.after(handler.name)
-        if handler is not unfinished[-1]:  # the last one is in the write that ends the claim
+        if handler is not handlers[-1]:  # the last one is in the write that ends the claim
             claim = LEDGER.write(claim, State.OPEN)
     return claim, failures
 

@@ -71,6 +71,14 @@ class Subscriber:
         """Return a subscription."""
         return self._store.subscription(request.subscription)
 
+    def update_subscription(
+        self, request: types.UpdateSubscriptionRequest, _: grpc.ServicerContext
+    ) -> types.Subscription:
+        """Change an ack deadline, which is all that the project ever changes so."""
+        require(list(request.update_mask.paths) == ["ack_deadline_seconds"], "only ack_deadline_seconds can be changed")
+        check_subscription(request.subscription)
+        return self._store.lease_for(request.subscription.name, request.subscription.ack_deadline_seconds or 10)
+
     def modify_push_config(self, request: types.ModifyPushConfigRequest, _: grpc.ServicerContext) -> None:
         """Point a push subscription to another endpoint."""
         check_endpoint(request.push_config.push_endpoint)
@@ -136,6 +144,7 @@ def services(store: Store) -> list[grpc.GenericRpcHandler]:
             "google.pubsub.v1.Subscriber",
             CreateSubscription=(types.Subscription, subscriber.create_subscription),
             GetSubscription=(types.GetSubscriptionRequest, subscriber.get_subscription),
+            UpdateSubscription=(types.UpdateSubscriptionRequest, subscriber.update_subscription),
             ModifyPushConfig=(types.ModifyPushConfigRequest, subscriber.modify_push_config),
             Pull=(types.PullRequest, subscriber.pull),
             Acknowledge=(types.AcknowledgeRequest, subscriber.acknowledge),

@@ -39,7 +39,15 @@ def push_to(db: sqlite3.Connection, name: str, endpoint: str) -> None:
     """Point a subscription to an endpoint."""
     changed = subscription(db, name)
     changed.push_config.push_endpoint = endpoint
-    db.execute("UPDATE subscriptions SET settings = ? WHERE name = ?", (Subscription.serialize(changed), name))
+    _change(db, changed)
+
+
+def lease_for(db: sqlite3.Connection, name: str, seconds: int) -> Subscription:
+    """Set the ack deadline of a subscription, and return it as it is now."""
+    changed = subscription(db, name)
+    changed.ack_deadline_seconds = seconds
+    _change(db, changed)
+    return changed
 
 
 def subscribers(db: sqlite3.Connection, topic: str) -> list[str]:
@@ -58,6 +66,10 @@ def _create(db: sqlite3.Connection, table: str, row: tuple[Any, ...]) -> None:
     if db.execute(f"SELECT 1 FROM {table} WHERE name = ?", row[:1]).fetchone():
         raise RequestError(grpc.StatusCode.ALREADY_EXISTS, f"{row[0]} exists")
     db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+def _change(db: sqlite3.Connection, changed: Subscription) -> None:
+    db.execute("UPDATE subscriptions SET settings = ? WHERE name = ?", (Subscription.serialize(changed), changed.name))
 
 
 def _find(db: sqlite3.Connection, table: str, name: str) -> bytes:

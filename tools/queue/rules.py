@@ -87,6 +87,8 @@ class Backoff:
         if "retry_policy" in subscription:
             low = max(low, seconds(subscription.retry_policy, "minimum_backoff", 10))
             high = seconds(subscription.retry_policy, "maximum_backoff", 600)
+        elif not subscription.push_config.push_endpoint:
+            low = high = 0.0  # whoever pulls may give back what another is to get: it is due at once
         low = low if self.minimum is None else self.minimum
         high = high if self.maximum is None else self.maximum
         return float(min(high, low * 2 ** min(attempt - 1, 30)))

@@ -84,6 +84,10 @@ class Store:
         """Point a push subscription to another endpoint."""
         self._commits.do(lambda db: names.push_to(db, name, endpoint))
 
+    def lease_for(self, name: str, seconds: int) -> Subscription:
+        """Set the ack deadline of a subscription for the leases to come, and return it as it is now."""
+        return self._commits.do(lambda db: names.lease_for(db, name, seconds))
+
     def pushing(self) -> list[str]:
         """Return the names of the subscriptions that push."""
         return self._commits.do(names.pushing)
