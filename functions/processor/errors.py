@@ -20,8 +20,18 @@ class InvalidPayload(GiveUp):
     reason = "invalid-payload"
 
 
+class NotTaken(Exception):
+    """Raised by an action whose other side did not take it this time: the event comes again.
+
+    The text says who answered what, and holds nothing that was sent.
+    """
+
+
 class Misconfigured(Exception):
-    """Raised at the start, with the name of what is wrong and what is allowed; the function does not start."""
+    """Raised with the name of what is wrong and what is allowed: at the start, so that the function does not start.
+
+    Or by an action whose arguments can't be right: the event comes again until they are.
+    """
 
 
 @dataclass(frozen=True)
@@ -39,11 +49,10 @@ class Failure:
 
     @classmethod
     def of(cls, handler: str, error: BaseException) -> "Failure":
-        """Describe an exception; only GiveUp keeps its text, which its author wrote to be read."""
-        where = _where(error.__traceback__)
-        if isinstance(error, GiveUp):
-            return cls(handler, type(error).__name__, where, str(error), error.reason)
-        return cls(handler, type(error).__name__, where)
+        """Describe an exception; only those of this file keep their text, which was written to be read."""
+        why = str(error) if isinstance(error, GiveUp | NotTaken | Misconfigured) else ""
+        reason = error.reason if isinstance(error, GiveUp) else ""
+        return cls(handler, type(error).__name__, _where(error.__traceback__), why, reason)
 
 
 class NotDone(Exception):

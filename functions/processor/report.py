@@ -24,7 +24,7 @@ class Done:
 
 
 def report(result: Done | NotDone, event: Event | None, started: float) -> None:
-    """Write the line: of a failure the exception's class and place, not its text, which may hold a secret.
+    """Write the line: of a failure the exception's class and place; its text only where that is safe.
 
     `started` is on the clock of `time.monotonic`. `ms` is our time, `latency_ms` that since the receiver got the event.
     """
@@ -38,6 +38,7 @@ def report(result: Done | NotDone, event: Event | None, started: float) -> None:
         reason=result.reason,
         handler=", ".join(ran) or None,
         error=failure.error if failure else None,
+        why=(failure.why or None) if failure else None,
         where=failure.where if failure else None,
         ms=round((time.monotonic() - started) * 1000),
         **(_facts(event) if event else {}),

@@ -374,6 +374,7 @@ def test_without_a_dead_letter_topic_what_is_given_up_is_given_back(processor: S
     assert deliver(processor, push(ce_id=id_, ce_type="shop.hopeless")).status_code == 503
     (line,) = lines(processor, id_)
     assert (line["reason"], line["handler"]) == ("no-dead-letter-topic", "shop.hopeless")
+    assert line["why"] == "no such customer"
 
 
 def test_a_fault_of_our_own_gives_the_event_back(processor: Server, folder: Path, id_: str) -> None:

@@ -1,25 +1,40 @@
-"""What happens when a customer has paid, or could not: replace what the two functions do by your own."""
+"""What happens when a customer has paid, or could not: a row in a table, a word to the phones of the shop."""
+
+import os
+from typing import Any
 
 from .. import log
+from ..actions import insert, notify
 from . import Event, GiveUp, on
+
+# `project.dataset.table` in BigQuery, and a topic of Firebase Cloud Messaging; without them both are only logged.
+PAYMENTS_TABLE = os.environ.get("PAYMENTS_TABLE")
+PAYMENTS_TOPIC = os.environ.get("PAYMENTS_TOPIC")
 
 
 @on("stripe.payment_intent.succeeded")
-def ship(event: Event) -> None:
-    """Start the delivery of what was paid for; give `event.key` to your own store, so that it does so once."""
-    log.write("INFO", f"{amount(event)} paid: shipping", event.traceparent, id=event.id)
+def store(event: Event) -> None:
+    """Add what was paid to the table of payments."""
+    payment = read(event)
+    log.write("INFO", f"storing {payment['amount']} {payment['currency']}", event.traceparent, id=event.id)
+    if PAYMENTS_TABLE:
+        insert(event, PAYMENTS_TABLE, payment | {"received": event.time.isoformat()})
 
 
 @on("stripe.payment_intent.payment_failed")
-def remind(event: Event) -> None:
-    """Ask the customer for another card."""
-    log.write("INFO", f"{amount(event)} not paid: asking for another card", event.traceparent, id=event.id)
+def tell(event: Event) -> None:
+    """Tell the shop what was not paid."""
+    payment = read(event)
+    text = f"{payment['amount']} {payment['currency']} not paid"
+    log.write("INFO", f"telling the shop: {text}", event.traceparent, id=event.id)
+    if PAYMENTS_TOPIC:
+        notify(event, "Payment failed", text, topic=PAYMENTS_TOPIC)
 
 
-def amount(event: Event) -> str:
-    """Read what was to be paid, in the currency's smallest unit; what has no amount won't have one next time either."""
+def read(event: Event) -> dict[str, Any]:
+    """Pick what is of interest, amounts in the smallest unit; what is no payment won't be one next time either."""
     try:
         payment = event.json()["data"]["object"]
-        return f"{payment['amount']} {payment['currency']}"
+        return {name: payment[name] for name in ("id", "amount", "currency")}
     except (KeyError, TypeError) as error:
         raise GiveUp("this is not a payment of Stripe's") from error
