@@ -27,6 +27,11 @@ replay: $(VENV)/tools  ## Give dead letters another try: the same choices, and D
 	@$(BIN)/python -m tools.replay $(CHOSEN) $(if $(DRY_RUN),--dry-run) $(if $(AGAIN),--again) \
 		$(if $(FORCE),--force) $(if $(RATE),--rate "$(RATE)")
 
+redeliver: $(VENV)/tools  ## Ask GitHub for what it failed to deliver: SOURCE= REPO= (or ORG= or APP=1) HOOK= SINCE= DRY_RUN=1 API=
+	@$(BIN)/python -m tools.redeliver "$(or $(SOURCE),github)" $(if $(REPO),--repo "$(REPO)") $(if $(ORG),--org "$(ORG)") \
+		$(if $(APP),--app) $(if $(HOOK),--hook "$(HOOK)") $(if $(SINCE),--since "$(SINCE)") $(if $(DRY_RUN),--dry-run) \
+		$(if $(API),--api "$(API)")
+
 providers: $(VENV)/tools  ## Print every provider that is known
 	@$(BIN)/python -m tools.docs table
 
