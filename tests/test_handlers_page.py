@@ -14,6 +14,7 @@ from functions.processor.event import Event
 from functions.processor.router import handlers_of
 from functions.receiver.errors import NotAccepted
 from tests.servers import ROOT
+from tools import dead_letters, replay
 
 PAGE = (ROOT / "docs/handlers.md").read_text()
 BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
@@ -114,3 +115,22 @@ def test_the_outcomes_in_the_log_are_those_that_are_named() -> None:
     assert {kind.outcome for kind in kinds} <= of_processor
     assert {kind.outcome for kind in refusals} <= of_receiver
     assert {"processed", "duplicate", "dead-lettered", "unhandled"} <= of_processor
+
+
+def test_the_tables_that_are_shown_have_the_columns_that_are_printed() -> None:
+    dashes = [line for line in PAGE.splitlines() if set(line) == {"-", " "}]
+    lines = PAGE.splitlines()
+    shown = [re.split(r" {2,}", lines[lines.index(line) - 1]) for line in dashes]
+    assert [*dead_letters.COLUMNS] in shown
+    assert ["type", "reason", "count"] in shown
+    assert ["time (UTC)", "event", "status", "guid"] in shown
+
+
+def test_the_last_lines_that_are_shown_are_those_that_are_printed() -> None:
+    tally = replay.Tally()
+    tally.kinds["stripe.payment_intent.succeeded", "gave-up"] += 1
+    assert f"\n{tally}\n" in PAGE
+    source = (ROOT / "tools/redeliver.py").read_text()
+    for words in ("asked for", "could not be", "under way", "listed since"):
+        assert words in source
+        assert words in PAGE
