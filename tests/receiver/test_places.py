@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from functions.receiver.places import Places, is_place
+from functions.receiver.schemes.put import put
 from functions.receiver.webhook import Webhook
 
 EVENT = b"""{
@@ -319,3 +320,10 @@ def test_a_name_of_a_place(text: str) -> None:
 @pytest.mark.parametrize("text", BAD, ids=repr)
 def test_no_name_of_a_place(text: str) -> None:
     assert not is_place(text)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"[1]", b"7", b"null", b'{"a": 1}'])
+@pytest.mark.parametrize("place", ["json:time", "json:value.*.time"])
+def test_what_is_put_at_a_place_is_found_there_whatever_the_body_was(body: bytes, place: str) -> None:
+    found = Places(put(Webhook(body), place, "12")).every(place.removeprefix("json:"))
+    assert set(found) == {"12"}

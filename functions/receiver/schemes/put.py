@@ -44,9 +44,8 @@ def _with_field(encoded: str, field: str, value: str) -> str:
 
 def _at(document: Any, path: list[str], value: str) -> Any:
     key, *rest = path
-    if isinstance(document, list):
-        return [_at(item, rest, value) if rest else value for item in document]
     if key == "*":
-        return _at([{}], path, value)
+        items = document if isinstance(document, list) and document else [{}]
+        return [_at(item, rest, value) if rest else value for item in items]
     inner = document.get(key) if isinstance(document, dict) else None
     return {**(document if isinstance(document, dict) else {}), key: _at(inner or {}, rest, value) if rest else value}
