@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.github_stub import HOOK, NOW, TOKEN, Answer, GitHub, attempt, serve
+from tests import github_stub
+from tests.github_stub import HOOK, TOKEN, Answer, GitHub, attempt, serve
 from tests.servers import ROOT, free_port
 from tools import redeliver
 from tools.ages import age
@@ -28,6 +29,12 @@ from tools.github import client, notebook, options
 from tools.github.answers import GitHubError, rate_limit
 from tools.github.deliveries import LATE, Checkpoint, Delivery, unsettled
 from tools.github.webhooks import Webhook, kept
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the ages of a test's attempts count from its own beginning, not from that of the session."""
+    monkeypatch.setattr(github_stub, "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
 @pytest.fixture
@@ -132,9 +139,9 @@ def test_only_what_failed_is_asked_for_and_is_shown(github: GitHub, tool: Tool) 
     assert ended.status == 0
     assert github.redelivered() == failed
     assert [line.split() for line in ended.output.splitlines()[2:5]] == [
-        [*f"{NOW - timedelta(minutes=50):%Y-%m-%d %H:%M:%S}".split(), "push", "503", "a"],
-        [*f"{NOW - timedelta(minutes=40):%Y-%m-%d %H:%M:%S}".split(), "issues.opened", "401", "b"],
-        [*f"{NOW - timedelta(minutes=30):%Y-%m-%d %H:%M:%S}".split(), "push", "timed", "out", "c"],
+        [*f"{github_stub.NOW - timedelta(minutes=50):%Y-%m-%d %H:%M:%S}".split(), "push", "503", "a"],
+        [*f"{github_stub.NOW - timedelta(minutes=40):%Y-%m-%d %H:%M:%S}".split(), "issues.opened", "401", "b"],
+        [*f"{github_stub.NOW - timedelta(minutes=30):%Y-%m-%d %H:%M:%S}".split(), "push", "timed", "out", "c"],
     ]
     assert ended.last.startswith("3 asked for, 0 could not be, 0 under way, 6 listed since ")
 
@@ -240,7 +247,7 @@ def test_the_next_run_begins_where_the_last_one_ended(github: GitHub, tool: Tool
     ended = tool.process()
     assert github.redelivered() == [new]
     assert len(github.requests) - first == 4  # the webhooks, two pages of four, and the one it asks for
-    assert f"listed since {NOW - timedelta(minutes=60) - LATE:%Y-%m-%d %H:%M:%S}" in ended.last
+    assert f"listed since {github_stub.NOW - timedelta(minutes=60) - LATE:%Y-%m-%d %H:%M:%S}" in ended.last
 
 
 def test_a_delivery_that_appears_late_in_the_list_is_not_missed(github: GitHub, tool: Tool) -> None:
@@ -281,7 +288,7 @@ def test_what_was_asked_for_and_never_shows_up_is_asked_for_again(github: GitHub
     github.add(attempt("b", 200, 1))
     tool()
     (key,) = notes = json.loads(tool.file.read_text())
-    notes[key]["asked"][str(number)] = (NOW - timedelta(minutes=61)).isoformat()
+    notes[key]["asked"][str(number)] = (github_stub.NOW - timedelta(minutes=61)).isoformat()
     tool.file.write_text(json.dumps(notes))
     tool()
     assert github.redelivered() == [number, number]
@@ -428,7 +435,7 @@ def test_a_short_rate_limit_is_waited_for(github: GitHub, tool: Tool, method: st
 
 def test_a_long_rate_limit_ends_the_run_and_loses_nothing(github: GitHub, tool: Tool) -> None:
     failed = github.add(*(attempt(f"guid-{n}", 503, 60 - n) for n in range(3)))
-    reset = NOW + timedelta(minutes=40)
+    reset = github_stub.NOW + timedelta(minutes=40)
     limits = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(reset.timestamp()))}
     github.next_time("POST", f"/{failed[1]}/attempts", (429, limits, "{}"))
     ended = tool()
@@ -649,7 +656,7 @@ def test_where_nothing_can_be_noted_nothing_is_asked_for(github: GitHub, tool: T
 
 def test_a_file_that_can_not_be_replaced_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = notebook.Notebook(tmp_path / "notes.json", "a")
-    book.keep(Checkpoint(since=NOW))
+    book.keep(Checkpoint(since=github_stub.NOW))
     before = (tmp_path / "notes.json").read_bytes()
 
     def fail(*_: Any) -> None:
@@ -689,11 +696,11 @@ def delivery(guid: str, status: int = 503, minutes: float = 30) -> Delivery:
 )
 def test_the_checkpoint_moves_only_over_what_was_listed(since: int | None, start: int, expected: int | None) -> None:
     def ago(minutes: int | None) -> datetime | None:
-        return None if minutes is None else NOW - timedelta(minutes=minutes)
+        return None if minutes is None else github_stub.NOW - timedelta(minutes=minutes)
 
     began = ago(start)
     assert began
-    after = Checkpoint(since=ago(since)).after([delivery("a", 200, 10)], began, NOW - timedelta(days=3))
+    after = Checkpoint(since=ago(since)).after([delivery("a", 200, 10)], began, github_stub.NOW - timedelta(days=3))
     assert after.since == ago(expected)
 
 
@@ -718,8 +725,8 @@ def test_a_run_over_a_part_forgets_nothing_that_failed_before(github: GitHub, to
 
 def test_what_github_keeps_no_longer_is_forgotten() -> None:
     old = delivery("a", 503, 4321)
-    known = Checkpoint(since=NOW, failing={old.id: old}, asked={old.id: NOW})
-    assert known.after([], NOW, NOW - timedelta(days=3)) == Checkpoint(since=NOW)
+    known = Checkpoint(since=github_stub.NOW, failing={old.id: old}, asked={old.id: github_stub.NOW})
+    assert known.after([], github_stub.NOW, github_stub.NOW - timedelta(days=3)) == Checkpoint(since=github_stub.NOW)
 
 
 @pytest.mark.parametrize(
@@ -741,7 +748,7 @@ def test_a_run_after_a_long_time_goes_back_no_further(github: GitHub, tool: Tool
     github.add(attempt("a", 200, 1))
     tool()
     (key,) = notes = json.loads(tool.file.read_text())
-    notes[key]["since"] = (NOW - timedelta(days=9)).isoformat()
+    notes[key]["since"] = (github_stub.NOW - timedelta(days=9)).isoformat()
     tool.file.write_text(json.dumps(notes))
     github.add(attempt("old", 503, 4330))
     assert "0 asked for, 0 could not be, 0 under way, 1 listed" in tool().last
