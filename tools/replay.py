@@ -50,7 +50,10 @@ def main(options: Sequence[str] | None = None) -> int:
     tally = Tally("would replay" if arguments.dry_run else "replayed")
     with Stop() as stop:
         try:
-            Replay(PubSub(arguments.project), arguments, tally, stop).run()
+            queue = PubSub(arguments.project)
+            # Said before anything happens: PROJECT may come from an environment that was meant for something else.
+            print(f"dead letters in {queue.project} at {queue.where}", file=sys.stderr)
+            Replay(queue, arguments, tally, stop).run()
         except Trouble as error:
             sys.exit(f"replay: {error}; before that: {tally}" if tally.kinds else f"replay: {error}")
     if arguments.dry_run and tally.kinds:
