@@ -13,6 +13,7 @@ class Fault(Enum):
     REFUSES = auto()  # nobody listens
     SWALLOWS = auto()  # requests arrive nowhere, and nobody says so
     LOSES_REPLIES = auto()  # requests arrive, their answers do not
+    STRANDS = auto()  # connections that stand have become dead without a word; new ones work
 
 
 class Proxy:
@@ -22,13 +23,14 @@ class Proxy:
         self._target = target
         self._fault = Fault.NONE
         self._open: set[socket.socket] = set()
+        self._stranded: set[socket.socket] = set()
         self._listener = self._listen(0)
         self.port = int(self._listener.getsockname()[1])
 
     def fail(self, fault: Fault) -> None:
         """Fail in this way from now on; whoever is connected has to connect anew.
 
-        Only where replies get lost connections stay: a new one would lose the greeting already, and ask for nothing.
+        Only to lose replies and to strand them, connections stay: a new one would lose the greeting, and ask nothing.
         """
         before, self._fault = self._fault, fault
         if Fault.REFUSES in (before, fault) and before is not fault:
@@ -36,7 +38,9 @@ class Proxy:
                 _close(self._listener)
             else:
                 self._listener = self._listen(self.port)
-        for connection in [] if fault is Fault.LOSES_REPLIES else list(self._open):
+        if fault is Fault.STRANDS:
+            self._stranded |= self._open
+        for connection in [] if fault in (Fault.LOSES_REPLIES, Fault.STRANDS) else list(self._open):
             _close(connection)
 
     def stop(self) -> None:
@@ -62,6 +66,8 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(65536):
                 if self._fault is Fault.SWALLOWS or (reply and self._fault is Fault.LOSES_REPLIES):
+                    continue
+                if source in self._stranded:
                     continue
                 sink.sendall(data)
         for end in (source, sink):

@@ -6,12 +6,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Self
 
 import pytest
 
+from functions.processor import calls
+from functions.processor.calls import CHANNEL
 from functions.processor.errors import Busy, LedgerDown
 from functions.processor.ledger import KEPT_DAYS, Claim, State, firestore
 from functions.processor.ledger.firestore import FirestoreLedger
@@ -149,6 +152,24 @@ def test_a_store_that_was_down_for_a_while_is_found_again_within_a_second(
     healed = time.monotonic()
     assert ledger.claim("another")
     assert time.monotonic() - healed < 1
+
+
+def test_a_connection_that_died_without_a_word_is_given_up(
+    ledger: FirestoreLedger, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same settings with shorter times, on a client of their own.
+    shorter = [(name, value // 10 if "keepalive" in name or "ping" in name else value) for name, value in CHANNEL]
+    monkeypatch.setattr(calls, "CHANNEL", shorter)
+    calls._client.cache_clear()
+    claim(ledger, "another")
+    time.sleep(1)  # the answers to its own questions of the start have come
+    proxy.fail(Fault.STRANDS)
+    healed, end = None, time.monotonic() + 3 + 0.5 + 4
+    while not healed and time.monotonic() < end:
+        with suppress(LedgerDown):
+            healed = ledger.claim(uuid.uuid4().hex)
+    calls._client.cache_clear()
+    assert healed
 
 
 def with_lost_reply(ledger: FirestoreLedger, proxy: Proxy, call: Callable[[], Claim | None]) -> Claim | None:

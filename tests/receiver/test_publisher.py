@@ -8,16 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 
 import grpc
 import pytest
 from google.pubsub_v1.types import PublishRequest, PublishResponse, PubsubMessage
 
+from functions.receiver import publisher
+from functions.receiver.calls import CHANNEL
 from functions.receiver.deadline import Deadline
 from functions.receiver.errors import Failed
 from functions.receiver.message import Message
 from functions.receiver.publisher import MOST_BYTES, MOST_IN_FLIGHT, MOST_MESSAGES, PATIENCE, Publisher
+from tests.proxy import Fault, Proxy
 from tests.servers import ROOT, clean_environment, free_port, until
 
 TOPIC = "projects/tests/topics/webhooks"
@@ -528,6 +532,8 @@ def test_a_message_waits_for_a_queue_that_comes_back_within_its_deadline(monkeyp
 
 FORKS = f"""
 import os, sys
+from functions.receiver import publisher
+from functions.receiver.calls import CHANNEL
 from functions.receiver.deadline import Deadline
 from functions.receiver.message import Message
 from functions.receiver.publisher import Publisher
@@ -572,3 +578,21 @@ def test_no_channel_is_made_before_the_first_message(pubsub: FakePubSub) -> None
     assert threading.active_count() == before
     publish(publisher)
     assert publisher._client._made is not None
+
+
+def test_a_connection_that_died_without_a_word_is_given_up(pubsub: FakePubSub, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy(pubsub.port)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{proxy.port}")
+    # The same settings with shorter times.
+    shorter = [(name, value // 10 if "keepalive" in name or "ping" in name else value) for name, value in CHANNEL]
+    monkeypatch.setattr(publisher, "CHANNEL", shorter)
+    mine = Publisher(TOPIC)
+    mine.publish(message(), Deadline(5))
+    time.sleep(1)  # the answers to its own questions of the start have come
+    proxy.fail(Fault.STRANDS)
+    safe, end = None, time.monotonic() + 3 + 0.5 + 4
+    while not safe and time.monotonic() < end:
+        with suppress(Failed):
+            safe = mine.publish(message(), Deadline(2))
+    proxy.stop()
+    assert safe
