@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,17 @@ from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, 
 
 from functions.processor.event import Event
 from tests.processor.pushes import ATTRIBUTES, start_processor
-from tests.servers import Server, clean_environment, free_port, start, start_function, until
+from tests.servers import (
+    FIRESTORE,
+    Server,
+    clean_environment,
+    emulator_program,
+    free_port,
+    require_emulator,
+    start,
+    start_function,
+    until,
+)
 
 EVENTS = int(os.environ.get("STORM_EVENTS", "2000"))
 KILL_EVERY = 5.0
@@ -67,17 +78,33 @@ class Storm:
     dead: list[dict[str, str]]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "firestore"])
-def storm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
-    folder = tmp_path_factory.mktemp("storm")
-    queue = start_queue(folder)
-    settings = {"LEDGER": f"sqlite:{folder}/ledger.db"}
-    if request.param == "firestore":
+@pytest.fixture(scope="module")
+def storms(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Storm]]]:
+    """A storm for each ledger, both at once: most of their time they wait for the leases of what was killed."""
+    settings = {"sqlite": {"LEDGER": f"sqlite:{tmp_path_factory.mktemp('ledger')}/ledger.db"}}
+    if emulator_program(FIRESTORE):
         emulator: Server = request.getfixturevalue("firestore")
         host = f"127.0.0.1:{emulator.port}"
-        settings = {"LEDGER": "firestore", "PROJECT": f"storm-{uuid.uuid4().hex}", "FIRESTORE_EMULATOR_HOST": host}
+        project = f"storm-{uuid.uuid4().hex}"
+        settings["firestore"] = {"LEDGER": "firestore", "PROJECT": project, "FIRESTORE_EMULATOR_HOST": host}
+    with ThreadPoolExecutor() as pool:
+        yield {name: pool.submit(begin, tmp_path_factory.mktemp(name), own) for name, own in settings.items()}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "firestore"])
+def storm(request: pytest.FixtureRequest, storms: dict[str, Future[Storm]]) -> Storm:
+    if request.param not in storms:
+        require_emulator(FIRESTORE)
+    return storms[request.param].result()
+
+
+def begin(folder: Path, settings: dict[str, str]) -> Storm:
+    """A storm on a queue of its own."""
+    queue = start_queue(folder)
     try:
-        yield rage(folder, queue, settings)
+        return rage(folder, queue, settings)
     finally:
         queue.stop()
 
@@ -123,7 +150,7 @@ def rage(folder: Path, queue: Server, settings: dict[str, str]) -> Storm:
         processor.stop()
     record = [line.split() for line in (folder / "record").read_text().splitlines()]
     runs = [(name, id_, int(pid)) for name, id_, pid in record]
-    return Storm(ids, hopeless, runs, killed, states(folder, settings), dead(subscriber))
+    return Storm(ids, hopeless, runs, killed, states(settings), dead(subscriber))
 
 
 def make_queue(publisher: PublisherClient, subscriber: SubscriberClient, endpoint: str) -> None:
@@ -167,10 +194,10 @@ def acknowledged(processor: Server) -> set[str]:
     return {line["message_id"] for line in processor.lines if line.get("outcome") in ends}
 
 
-def states(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+def states(settings: dict[str, str]) -> dict[str, str]:
     """What the ledger knows, by key: the state and the handlers finished."""
     if settings["LEDGER"] != "firestore":
-        with sqlite3.connect(folder / "ledger.db") as db:
+        with sqlite3.connect(settings["LEDGER"].removeprefix("sqlite:")) as db:
             rows = db.execute("SELECT key, state, finished FROM ledger").fetchall()
             return {key: f"{state} {' '.join(json.loads(finished))}" for key, state, finished in rows}
     channel = grpc.insecure_channel(settings["FIRESTORE_EMULATOR_HOST"], [("grpc.max_receive_message_length", -1)])
