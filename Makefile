@@ -48,7 +48,7 @@ check: $(VENV)/tests  ## Run the linter, the type checker and the tests of the d
 format: $(VENV)/tests  ## Format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(VENV)/tests  ## Measure the receiver against an empty function and a naive receiver
+bench: $(VENV)/tests  ## Measure receiver, schemes, ledgers and replay, each beside a baseline
 	$(BIN)/python -m benchmarks.bench
 
 clean:  ## Remove what the other verbs made

@@ -84,7 +84,3 @@ def _measure(host: str, project: str, expected: str, *command: str) -> tuple[flo
         raise BenchmarkError(f"{' '.join(command)} of {project}: {ended.stdout}{ended.stderr}")
     seconds, peak = ended.stdout.split()[-2:]
     return float(seconds), float(peak)
-
-
-if __name__ == "__main__":
-    print(replay(QUICK if "--quick" in sys.argv else FULL))

@@ -134,7 +134,7 @@ def test_help_lists_every_verb() -> None:
     assert {line.split()[0] for line in shown.splitlines()} >= {"run", "send", "test", "check", "bench"}
 
 
-@pytest.mark.parametrize("name", ["log.py", "matching.py"])
+@pytest.mark.parametrize("name", ["log.py", "matching.py", "channel.py"])
 def test_the_twins_of_the_two_functions_are_equal(name: str) -> None:
     receiver, processor = (ROOT / "functions" / function / name for function in ("receiver", "processor"))
     assert receiver.read_text() == processor.read_text()

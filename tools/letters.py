@@ -114,7 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--project", help="a project in Google Cloud; without it, the queue of `make run`")
     parser.add_argument("--source", default="*", metavar="NAME", help="`*` stands for any text, here and below")
     parser.add_argument("--type", default="*", help="a type such as github.push, or stripe.*")
-    parser.add_argument("--reason", default="*", help="gave-up, last-attempt, unhandled, pubsub or unknown")
+    parser.add_argument(
+        "--reason", default="*", help="gave-up, invalid-payload, last-attempt, max-age, unhandled, pubsub, or unknown"
+    )
     parser.add_argument("--id", help="the id of one event")
     parser.add_argument("--older", type=age, metavar="AGE", help="dead for longer than 90s, 30m, 2h or 3d")
     parser.add_argument("--newer", type=age, metavar="AGE", help="dead for less than that")

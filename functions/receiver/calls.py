@@ -4,34 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from google.api_core import exceptions
-from google.api_core.retry import Retry, if_exception_type
+from google.api_core.retry import Retry
 
+from .channel import PASSING
 from .deadline import Deadline
 
 # One try is given up after this long, so that a connection that swallows everything does not use up the deadline.
 ONE_TRY = 1.5
-
-# What passes by itself, as Google's own publisher has it.
-PASSING = if_exception_type(
-    exceptions.Aborted,
-    exceptions.Cancelled,
-    exceptions.DeadlineExceeded,
-    exceptions.InternalServerError,
-    exceptions.ResourceExhausted,
-    exceptions.ServiceUnavailable,
-    exceptions.Unknown,
-)
-CHANNEL = [
-    # Without these a channel that lost its server waits up to two minutes before it looks for it again.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-    # A connection may end without a word, as while an instance is frozen. While a call waits it is asked for a sign of
-    # life every 30 s, as Google's own clients have it, and given up 5 s later; else it would be called for minutes.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),
-]
 
 
 class Try:

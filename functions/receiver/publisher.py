@@ -9,11 +9,10 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest, PubsubMessage
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from .calls import CHANNEL, ONE_TRY, within
+from .calls import ONE_TRY, within
+from .channel import connect
 from .deadline import Deadline
 from .errors import Failed
 from .message import Message
@@ -162,11 +161,6 @@ class Client:
             with self._lock:
                 made = self._made
                 if made is None or made[0] != os.getpid():
-                    made = self._made = (os.getpid(), PublisherClient(transport=_transport()))
+                    client = connect(PublisherClient, os.environ.get("PUBSUB_EMULATOR_HOST"))
+                    made = self._made = (os.getpid(), client)
         return made[1]
-
-
-def _transport() -> PublisherGrpcTransport:
-    if host := os.environ.get("PUBSUB_EMULATOR_HOST"):
-        return PublisherGrpcTransport(channel=grpc.insecure_channel(host, CHANNEL))
-    return PublisherGrpcTransport(channel=PublisherGrpcTransport.create_channel(options=CHANNEL))

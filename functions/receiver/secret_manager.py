@@ -4,9 +4,8 @@ import os
 import threading
 from typing import Any
 
-import grpc
-
-from .calls import CHANNEL, within
+from .calls import within
+from .channel import connect
 from .deadline import Deadline
 from .errors import Failed, Unproved
 from .schemes.base import same
@@ -66,8 +65,5 @@ class SecretManager:
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
-                transport = self._client_class.get_transport_class("grpc")
-                host = os.environ.get("SECRET_MANAGER_EMULATOR_HOST")
-                channel = grpc.insecure_channel(host, CHANNEL) if host else transport.create_channel(options=CHANNEL)
-                self._client = self._client_class(transport=transport(channel=channel))
+                self._client = connect(self._client_class, os.environ.get("SECRET_MANAGER_EMULATOR_HOST"))
             return self._client

@@ -13,8 +13,7 @@ from typing import Self
 
 import pytest
 
-from functions.processor import calls
-from functions.processor.calls import CHANNEL
+from functions.processor import calls, channel
 from functions.processor.errors import Busy, LedgerDown
 from functions.processor.ledger import KEPT_DAYS, Claim, State, firestore
 from functions.processor.ledger.firestore import FirestoreLedger
@@ -158,8 +157,9 @@ def test_a_connection_that_died_without_a_word_is_given_up(
     ledger: FirestoreLedger, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The same settings with shorter times, on a client of their own.
-    shorter = [(name, value // 10 if "keepalive" in name or "ping" in name else value) for name, value in CHANNEL]
-    monkeypatch.setattr(calls, "CHANNEL", shorter)
+    times = dict(channel.CHANNEL)
+    shorter = {name: value // 10 for name, value in times.items() if "keepalive" in name or "ping" in name}
+    monkeypatch.setattr(channel, "CHANNEL", [*(times | shorter).items()])
     calls._client.cache_clear()
     claim(ledger, "another")
     time.sleep(1)  # the answers to its own questions of the start have come

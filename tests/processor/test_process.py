@@ -296,8 +296,8 @@ def test_every_answer_is_empty_and_not_to_be_kept(processor: Server, id_: str) -
         assert "script" not in str(answer.headers)
 
 
-# The headers and the envelope were recorded where an Eventarc trigger called a service; the message in it is ours.
-# https://github.com/GoogleCloudPlatform/functions-framework-dart/blob/main/functions_framework/test/cloud_event_test.dart
+# The headers were recorded where an Eventarc trigger called a service; of the message beside them, ours has the form.
+# https://github.com/GoogleCloudPlatform/functions-framework-dart/blob/main/integration_test/test/cloud_event_test.dart
 EVENTARC = json.loads((ROOT / "tests/contract/eventarc-v1.json").read_text())
 
 

@@ -15,8 +15,7 @@ import grpc
 import pytest
 from google.pubsub_v1.types import PublishRequest, PublishResponse, PubsubMessage
 
-from functions.receiver import publisher
-from functions.receiver.calls import CHANNEL
+from functions.receiver import channel
 from functions.receiver.deadline import Deadline
 from functions.receiver.errors import Failed
 from functions.receiver.message import Message
@@ -532,8 +531,6 @@ def test_a_message_waits_for_a_queue_that_comes_back_within_its_deadline(monkeyp
 
 FORKS = f"""
 import os, sys
-from functions.receiver import publisher
-from functions.receiver.calls import CHANNEL
 from functions.receiver.deadline import Deadline
 from functions.receiver.message import Message
 from functions.receiver.publisher import Publisher
@@ -584,8 +581,9 @@ def test_a_connection_that_died_without_a_word_is_given_up(pubsub: FakePubSub, m
     proxy = Proxy(pubsub.port)
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{proxy.port}")
     # The same settings with shorter times.
-    shorter = [(name, value // 10 if "keepalive" in name or "ping" in name else value) for name, value in CHANNEL]
-    monkeypatch.setattr(publisher, "CHANNEL", shorter)
+    times = dict(channel.CHANNEL)
+    shorter = {name: value // 10 for name, value in times.items() if "keepalive" in name or "ping" in name}
+    monkeypatch.setattr(channel, "CHANNEL", [*(times | shorter).items()])
     mine = Publisher(TOPIC)
     mine.publish(message(), Deadline(5))
     time.sleep(1)  # the answers to its own questions of the start have come
