@@ -35,7 +35,7 @@ redeliver: $(VENV)/tools  ## Ask GitHub for what it failed to deliver: SOURCE= R
 providers: $(VENV)/tools  ## Print every provider that is known
 	@$(BIN)/python -m tools.docs table
 
-docs: $(VENV)/tools  ## Write docs/providers.md out of the rows
+docs: $(VENV)/tools  ## Write docs/providers.md and terraform/providers.json out of the rows
 	@$(BIN)/python -m tools.docs
 
 test: $(VENV)/tests  ## Run all tests: PYTHON=python3.13 TESTS=tests/receiver

@@ -65,7 +65,7 @@ def _fill(host: str, project: str, size: int) -> None:
     channel = insecure_channel(host)
     publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
     subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-    for topic, subscription in (("webhooks", "processor"), ("webhooks-dead", "dead-letters")):
+    for topic, subscription in (("webhooks", "webhooks-processor"), ("webhooks-dead", "webhooks-dead")):
         name = publisher.create_topic(name=f"projects/{project}/topics/{topic}").name
         wish = {"name": f"projects/{project}/subscriptions/{subscription}", "topic": name, "ack_deadline_seconds": 600}
         subscriber.create_subscription(wish)

@@ -31,7 +31,7 @@ def through_the_queue(written: message.Message) -> Event:
             "messageId": "1",
             "publishTime": "2026-01-02T03:04:05.678Z",
         },
-        "subscription": "projects/p/subscriptions/processor",
+        "subscription": "projects/p/subscriptions/webhooks-processor",
         "deliveryAttempt": 2,
     }
     return read(json.dumps(push).encode(), deadline=0)

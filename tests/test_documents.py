@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 
 from functions.receiver import errors
+from functions.receiver.handshakes import Proof
 from functions.receiver.providers import PROVIDERS
 from functions.receiver.schemes import SCHEMES
 from functions.receiver.sources import load
+from tests.rows import ROWS
 from tests.servers import ROOT
+from tools import docs, facts
 from tools.docs import page
+from tools.local import new_keys
 
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -100,6 +104,47 @@ def test_the_documents_count_the_providers_and_their_handshakes() -> None:
 
 def test_the_page_of_the_providers_is_current() -> None:
     assert (ROOT / "docs/providers.md").read_text() == page()
+
+
+def test_what_terraform_knows_of_the_providers_is_current() -> None:
+    assert (ROOT / "terraform/providers.json").read_text() == facts.text()
+
+
+def test_docs_writes_the_page_and_what_terraform_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs, "FILE", tmp_path / "providers.md")
+    monkeypatch.setattr(facts, "FILE", tmp_path / "providers.json")
+    monkeypatch.setattr(sys, "argv", ["docs"])
+    docs.main()
+    assert (tmp_path / "providers.md").read_text() == page()
+    assert (tmp_path / "providers.json").read_text() == facts.text()
+
+
+def test_terraform_knows_every_provider_by_a_line_of_its_own() -> None:
+    known = json.loads(facts.text())
+    assert list(known["providers"]) == sorted(PROVIDERS)
+    lines = facts.text().splitlines()
+    assert all(sum(1 for line in lines if line.startswith(f'    "{name}": {{')) == 1 for name in PROVIDERS)
+    assert facts.text().endswith("}\n")
+
+
+def test_terraform_knows_what_is_not_as_usual_and_no_more() -> None:
+    known = json.loads(facts.text())
+    of = known["providers"]
+    assert (of["github"], of["plaid"], of["slack"]) == ({}, {}, {})
+    assert (of["paypal"], of["aws-sns"]) == ({"secret": False}, {"secret": False})
+    assert (of["meta"], of["asana"]) == ({"token": True}, {"token": True, "hands_over": True})
+    assert {name for name in of if "hands_over" in of[name]} == {"asana", "notion"}
+    assert known["schemes_without_secret"] == ["detached-jws", "jwks"]
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_terraform_makes_the_secrets_that_the_receiver_reads(name: str) -> None:
+    source, fact = ROWS[name], json.loads(facts.text())["providers"][name]
+    read = {variable.partition("_")[0] for variable in new_keys(source)} - {"PUBLISHED"}
+    made = {"KEY": fact.get("secret", True), "TOKEN": fact.get("token", False)}
+    assert read == {kind for kind, is_made in made.items() if is_made}
+    # A handshake whose answer is made with the secret wants one, whatever proves the events.
+    assert fact.get("secret", True) or not source.provider.handshake or source.provider.handshake.proof != Proof.HASH
 
 
 def test_the_sender_of_ones_own_that_the_page_shows_can_be_used(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The return_immediately flag")
 NUMBERS = count(1)
 FORWARDED = {
     "CloudPubSubDeadLetterSourceDeliveryCount": "5",
-    "CloudPubSubDeadLetterSourceSubscription": "processor",
+    "CloudPubSubDeadLetterSourceSubscription": "webhooks-processor",
     "CloudPubSubDeadLetterSourceSubscriptionProject": "p",
     "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-01-01T00:00:00.000+00:00",
 }
@@ -47,7 +47,7 @@ class Project:
     def __init__(self, host: str, name: str = "", lease: int = 600, has_topic: bool = True) -> None:
         self.host, self.name = host, name or f"project-{next(NUMBERS)}"
         self.topic, self.dead_topic = (f"projects/{self.name}/topics/{last}" for last in ("webhooks", "webhooks-dead"))
-        self.taken, self.dead = (f"projects/{self.name}/subscriptions/{last}" for last in ("taken", "dead-letters"))
+        self.taken, self.dead = (f"projects/{self.name}/subscriptions/{last}" for last in ("taken", "webhooks-dead"))
         channel = insecure_channel(
             host, [("grpc.max_receive_message_length", -1), ("grpc.max_reconnect_backoff_ms", 200)]
         )
@@ -420,10 +420,16 @@ def test_without_the_topic_nothing_is_lost(project: Project) -> None:
     assert bare.left() == numbers(5)
 
 
+def test_what_may_share_a_project_with_others_begins_alike() -> None:
+    names = (local.TOPIC, local.DEAD_LETTER_TOPIC, local.SUBSCRIPTION, local.DEAD_LETTERS)
+    assert all(name.rpartition("/")[2].startswith("webhooks") for name in names)
+    assert len(set(names)) == 4
+
+
 @pytest.mark.parametrize("main", [dead_letters.main, replay.main])
 def test_without_the_subscription_one_sentence_says_so(project: Project, main: Callable[[list[str]], int]) -> None:
     with pytest.raises(
-        SystemExit, match=r"^[a-z-]+: there is no projects/nobody/subscriptions/dead-letters: `make run`"
+        SystemExit, match=r"^[a-z-]+: there is no projects/nobody/subscriptions/webhooks-dead: `make run`"
     ):
         main(["--project", "nobody"])
 
@@ -589,10 +595,10 @@ def test_without_credentials_one_sentence_says_what_to_do(monkeypatch: pytest.Mo
 REFUSALS: dict[str, tuple[type[Exception], str]] = {
     "permission": (
         PermissionDenied,
-        r"you may not use \S+dead-letters: it takes roles/pubsub.subscriber \(no\\x1b\)",
+        r"you may not use \S+webhooks-dead: it takes roles/pubsub.subscriber \(no\\x1b\)",
     ),
     "credentials": (Unauthenticated, r"no credentials for Google Cloud: .* \(no\\x1b\)"),
-    "outage": (ServiceUnavailable, r"\S+ fails at \S+dead-letters: no\\x1b"),
+    "outage": (ServiceUnavailable, r"\S+ fails at \S+webhooks-dead: no\\x1b"),
 }
 
 

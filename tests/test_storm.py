@@ -39,7 +39,7 @@ from tests.servers import (
 EVENTS = int(os.environ.get("STORM_EVENTS", "2000"))
 KILL_EVERY = 5.0
 TOPIC, DEAD_TOPIC = "projects/storm/topics/webhooks", "projects/storm/topics/webhooks-dead"
-PUSH, DEAD = "projects/storm/subscriptions/processor", "projects/storm/subscriptions/dead-letters"
+PUSH, DEAD = "projects/storm/subscriptions/webhooks-processor", "projects/storm/subscriptions/webhooks-dead"
 # Each handler writes down that it ran, and in which process, before it says so to anybody else; then it may fail.
 HANDLERS = """
 import os, random

@@ -1,4 +1,4 @@
-"""Writes docs/providers.md out of the rows, or prints them as a table."""
+"""Writes docs/providers.md and terraform/providers.json out of the rows, or prints them as a table."""
 
 import re
 import sys
@@ -15,6 +15,8 @@ from functions.receiver.providers import CATEGORIES, PROVIDERS, Provider
 from functions.receiver.schemes import SCHEMES, Publishes, Scheme
 from functions.receiver.schemes.encoding import ENCODINGS, KEYS
 from functions.receiver.schemes.template import PARTS
+
+from . import facts
 
 FILE = Path(__file__).parent.parent / "docs" / "providers.md"
 HEADINGS = ("provider", "proof", "proves the body", "handshake", "secret", "sends again")
@@ -72,14 +74,15 @@ OTHERS = f"""\
 
 
 def main() -> None:
-    """Print the table with `table`, else write the page."""
+    """Print the table with `table`, else write the page, and the file for Terraform."""
     if sys.argv[1:] == ["table"]:
         rows = [[name, *_cells(row), row.docs] for name, row in sorted(PROVIDERS.items())]
         plain = [[cell.replace("`", "") for cell in row] for row in rows]
         print(tabulate(plain, [*HEADINGS, "page"], maxcolwidths=[None, 40, None, 24, 44, None, None]))
         return
     FILE.write_text(page())
-    print(f"wrote {FILE.name}: {len(PROVIDERS)} providers")
+    facts.FILE.write_text(facts.text())
+    print(f"wrote {FILE.name} and {facts.FILE.name}: {len(PROVIDERS)} providers")
 
 
 def page() -> str:

@@ -13,10 +13,11 @@ from functions.receiver.sources import NAME, Source, Sources, load
 
 FOLDER = Path(".local")
 PROJECT = "local"
+# As in Google Cloud, where they may share a project with others: all begin alike.
 TOPIC = f"projects/{PROJECT}/topics/webhooks"
 DEAD_LETTER_TOPIC = f"projects/{PROJECT}/topics/webhooks-dead"
-SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/processor"
-DEAD_LETTERS = f"projects/{PROJECT}/subscriptions/dead-letters"
+SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/webhooks-processor"
+DEAD_LETTERS = f"projects/{PROJECT}/subscriptions/webhooks-dead"
 YOURS = Path("functions/receiver/sources.yaml")
 # What a source must give where its provider asks for more than a secret, for want of anything real.
 DEMO = {

@@ -24,7 +24,7 @@ from .webhook import Webhook
 
 try:
     SETTINGS = Settings.read(os.environ)
-    SOURCES = sources.load(SETTINGS.sources)
+    SOURCES = sources.load(SETTINGS.sources, SETTINGS.max_body)
 except Misconfigured as error:
     sys.exit(f"surehook can't start: {error}")
 KEYS = keys_from(SETTINGS.keys, SETTINGS.project)
@@ -46,7 +46,8 @@ def receive(request: flask.Request) -> flask.Response:
         answer = Answer(_status(refusal, entry.get("source")), headers=refusal.headers)
         severity, reason, entry["outcome"] = refusal.severity, refusal.reason, refusal.outcome
     ms = round((time.monotonic() - started) * 1000, 1)
-    log.write(severity, f"{entry['outcome']} {entry.get('type') or request.path}", reason=reason, ms=ms, **entry)
+    said = f"{entry['outcome']} {entry.get('type') or request.path}"
+    log.write(severity, said, reason=reason, status=answer.status, ms=ms, **entry)
     return respond(answer)
 
 

@@ -11,6 +11,7 @@ from .providers import PROVIDERS
 
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 ORIGIN = re.compile(r"[A-Za-z0-9.:-]{1,253}")
+PERIOD = re.compile(r"([1-9][0-9]{0,3})([mh])")
 HEADER = re.compile(r"(?!.*(?i:authorization|cookie|signature|secret|token))[A-Za-z0-9-]+")
 MOST = 9_000_000
 
@@ -33,6 +34,12 @@ def _is_number(value: Any, least: float, most: float) -> bool:
 
 def _is_whole(value: Any, least: int, most: int) -> bool:
     return isinstance(value, int) and _is_number(value, least, most)
+
+
+def _is_period(value: Any) -> bool:
+    # An alert can wait 23.5 hours at most: https://docs.cloud.google.com/monitoring/alerts/metric-absence
+    period = PERIOD.fullmatch(value) if isinstance(value, str) else None
+    return period is not None and 5 <= int(period[1]) * (60 if period[2] == "h" else 1) <= 23 * 60
 
 
 def _is_url(value: Any) -> bool:
@@ -67,6 +74,7 @@ OPTIONS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "issuer": (_is_url, "the address of who issues the tokens, such as https://example.kinde.com"),
     "origins": (lambda v: _is_texts(v, ORIGIN.fullmatch), "a list of hosts that may send, such as eventgrid.azure.net"),
     "public_url": (_is_url, "an address such as https://hooks.example.com/twilio, without a query"),
+    "expect_every": (_is_period, "whole minutes or hours, 5m to 23h, such as 30m or 6h"),
 }
 
 

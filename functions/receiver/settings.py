@@ -8,18 +8,25 @@ from typing import Self
 
 from .errors import Misconfigured
 from .log import LEVELS
+from .options import MOST
 
 TOPIC = re.compile(r"projects/[^/\s]+/topics/[^/\s]+")
+NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment, checked at the start. `topic` is a full path, `keys` is where secrets are kept."""
+    """The environment, checked at the start.
+
+    `topic` is a full path, `keys` is where secrets are kept. `max_body` is in bytes, the most that any source may take:
+    an Eventarc trigger delivers no event over 512 KB.
+    """
 
     topic: str
     sources: Path
     keys: str
     project: str
+    max_body: int
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -33,5 +40,7 @@ class Settings:
             raise Misconfigured("PROJECT is not set: secrets are read from that project's Secret Manager")
         if (level := environment.get("LOG_LEVEL", "INFO")) not in LEVELS:
             raise Misconfigured(f"LOG_LEVEL is {level!r}: leave it out, or write one of {', '.join(LEVELS)}")
+        if not NUMBER.fullmatch(max_body := environment.get("MAX_BODY") or str(MOST)) or int(max_body) > MOST:
+            raise Misconfigured(f"MAX_BODY is {max_body!r}: leave it out, or write a number from 1 to {MOST}")
         sources = environment.get("SOURCES") or Path(__file__).with_name("sources.yaml")
-        return cls(topic, Path(sources), keys, project)
+        return cls(topic, Path(sources), keys, project, int(max_body))

@@ -9,7 +9,7 @@ from . import log
 from .entries import Entry, Wrong, entries, read
 from .errors import Misconfigured, UnknownSource
 from .matching import matches
-from .options import OPTIONS, check
+from .options import MOST, OPTIONS, check
 from .providers import PROVIDERS, Provider
 from .schemes import SCHEMES, Scheme
 
@@ -19,6 +19,8 @@ NAME = re.compile(r"(?!eventlog$|z$)(?!.*--)[a-z](?:[a-z0-9-]{0,38}[a-y0-9])?")
 SETTINGS = ("tolerance", "topics", "webhook_id", "client_id", "audience", "email", "issuer")
 ROW = ("type", "id", "subject", "occurred", "max_body", "deadline")
 OWN = ("only", "headers", "public_url", "origins")
+# `expect_every` is in none of them, since nothing here acts on it: Terraform reads the same file and makes an alert of
+# it. It is checked here all the same, so that a mistake is told with its line, and in the local run.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,14 @@ class Sources(dict[str, Source]):
             raise UnknownSource("path") from None
 
 
-def load(path: str | Path) -> Sources:
-    """Read the file; Misconfigured names the line, the key and what is allowed."""
+def load(path: str | Path, most: int = MOST) -> Sources:
+    """Read the file; Misconfigured names the line, the key and what is allowed.
+
+    `most` is how many bytes the body of any source may have. A larger `max_body` of an entry or a row is cut down to
+    it, which is no error: the same file may be deployed where less gets through.
+    """
     try:
-        found = Sources({name: _source(name, entry) for name, entry in read(Path(path)).items()})
+        found = Sources({name: _source(name, entry, most) for name, entry in read(Path(path)).items()})
     except Wrong as wrong:
         raise Misconfigured(f"{path} line {wrong.line}: {wrong}") from None
     for name in [name for name, source in found.items() if source.provider.scheme is None]:
@@ -70,7 +76,7 @@ def load(path: str | Path) -> Sources:
     return found
 
 
-def _source(name: str, entry: Entry) -> Source:
+def _source(name: str, entry: Entry, most: int) -> Source:
     if not NAME.fullmatch(name):
         raise Wrong(
             entry,
@@ -85,6 +91,7 @@ def _source(name: str, entry: Entry) -> Source:
     given = {option: where.value for option, where in options.items()}
     row = PROVIDERS[given["provider"]] if "provider" in given else Provider(_scheme(options["verify"]), docs="")
     row = replace(row, **{option: _frozen(given[option]) for option in ROW if option in given})
+    row = replace(row, max_body=min(row.max_body, most))
     if row.batch and row.occurred:
         raise Wrong(options["occurred"], "has no use here: this sender may put several events into one body")
     if row.scheme:

@@ -31,7 +31,7 @@ def push(data: bytes | None = b"{}", attempt: int | None = None, **attributes: s
     if data is not None:
         message["data"] = b64encode(data).decode()
     more = {} if attempt is None else {"deliveryAttempt": attempt}
-    return {"message": message, "subscription": "projects/demo/subscriptions/processor", **more}
+    return {"message": message, "subscription": "projects/demo/subscriptions/webhooks-processor", **more}
 
 
 def start_processor(folder: Path, handlers: str, **env: str) -> Server:

@@ -15,7 +15,7 @@ from tests.processor.pushes import ATTRIBUTES, deliver, push, start_processor
 from tests.processor.test_process import HANDLERS, effects, lines, outcomes
 from tests.servers import Server, require_emulator, start_emulator
 
-TOPIC, SUBSCRIPTION = "projects/demo/topics/dead-letters", "projects/demo/subscriptions/dead-letters"
+TOPIC, SUBSCRIPTION = "projects/demo/topics/webhooks-dead", "projects/demo/subscriptions/webhooks-dead"
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,7 @@ FIELDS = {
     "id",
     "message_id",
     "key_version",
+    "status",
     "ms",
     "logging.googleapis.com/trace",
 }
@@ -577,6 +578,20 @@ def test_a_body_of_nine_million_bytes_passes_and_one_byte_more_does_not(receiver
     assert receiver.queue.messages() == []
 
 
+@one_queue
+def test_no_source_takes_more_than_max_body(queue: Queue, tmp_path: Path) -> None:
+    other = start_receiver(queue, tmp_path, MAX_BODY="900")
+    try:
+        for source in ("github", "stripe", "small", "hasty", "anyone"):  # by its row, as usual, or as its entry says
+            for size, status in ((900, 200), (901, 413)):
+                answer = other.post(source, other.signed(source, b"x" * size))
+                assert answer.status_code == status, source
+                is_plain(answer)
+        assert {len(message.data) for message in queue.messages()} == {900}
+    finally:
+        other.server.kill()
+
+
 def headers_of(webhook: Webhook) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in webhook.headers.items())
 
@@ -630,6 +645,7 @@ def test_an_empty_secret_is_told_to_each_provider_by_the_status_after_which_it_s
         is_plain(answer)
     line = emptied.lines_of(row)[-1]
     assert (line["severity"], line["outcome"], line["reason"]) == ("ERROR", "failed", "secret-empty")
+    assert line["status"] == PROVIDERS[row].try_again
     assert emptied.queue.messages() == []
 
 
@@ -853,16 +869,17 @@ def test_every_request_leaves_one_line_with_the_fields_that_are_documented(recei
     ]
     for send, severity, outcome, reason in requests_and_outcomes:
         before = receiver.server.output.read_text()
-        send()
+        answer = send()
         [text] = receiver.server.output.read_text().removeprefix(before).splitlines()
         line = json.loads(text)
         assert (line["severity"], line["outcome"], line.get("reason")) == (severity, outcome, reason)
         assert line.keys() <= FIELDS
+        assert line["status"] == answer.status_code
         assert line["ms"] >= 0
     accepted = receiver.lines_of("stripe")[-3]
     assert accepted.keys() == FIELDS - {"reason"}
     assert (accepted["type"], accepted["id"]) == ("stripe.charge.refunded", "evt_1")
-    assert accepted["key_version"] == "env:1"
+    assert (accepted["key_version"], accepted["status"]) == ("env:1", 200)
     assert accepted["logging.googleapis.com/trace"] == f"projects/tests/traces/{TRACE}"
     receiver.queue.messages()
 

@@ -26,6 +26,7 @@ from functions.receiver.schemes import (
     locate,
     prove,
 )
+from functions.receiver.settings import Settings
 from functions.receiver.sources import Source, Sources, load
 from functions.receiver.webhook import Webhook
 from tests.servers import ROOT, clean_environment
@@ -376,7 +377,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "an unknown option": (
         "a:\n  provider: github\n  onyl: [push]",
         "line 3: a.onyl: no such option; there are provider, verify, type, id, subject, occurred, only, headers, "
-        "max_body, deadline, tolerance, topics, webhook_id, client_id, audience, email, issuer, origins, public_url",
+        "max_body, deadline, tolerance, topics, webhook_id, client_id, audience, email, issuer, origins, public_url, "
+        "expect_every",
     ),
     "a merge key": ("a:\n  <<: {provider: github}", "line 2: a.<<: no such option; there are provider, "),
     "a source twice": (
@@ -601,21 +603,29 @@ def test_every_setting_is_tried() -> None:
 
 # Bounds
 
-BOUNDS: dict[str, tuple[list[float], list[Any], str]] = {
+BOUNDS: dict[str, tuple[list[Any], list[Any], str]] = {
     "max_body": ([1, 1024, 9_000_000], [0, -1, 9_000_001, 1.5, "1024", True, None, [1]], "bytes, 1 to 9000000"),
     "deadline": ([0.5, 4, 60], [0.4, 0, -1, 61, "4", True, None], "seconds, 0.5 to 60"),
     "tolerance": ([1, 300, 604_800], [0, -300, 604_801, 1.5, "300", True, None], "seconds, 1 to 604800"),
+    "expect_every": (
+        ["5m", "90m", "1380m", "1h", "23h"],
+        [
+            *("4m", "0m", "1381m", "9999m", "24h", "0h", "05m", "1.5h", "-6h", "6", "h", "6 h", "6H", "1d", "300s"),
+            *("1h30m", "", " 6h", "6h\n", "\u0666h", "9" * 5000 + "m", 6, 0.5, True, None, ["6h"], {"h": 6}),
+        ],
+        "whole minutes or hours, 5m to 23h, such as 30m or 6h",
+    ),
 }
 WITHIN = [(option, value) for option, (good, _, _) in BOUNDS.items() for value in good]
 BEYOND = [(option, value, said) for option, (_, bad, said) in BOUNDS.items() for value in bad]
 
 
 @pytest.mark.parametrize(("option", "value"), WITHIN)
-def test_an_option_takes_what_is_within_its_bounds(file: Path, option: str, value: float) -> None:
+def test_an_option_takes_what_is_within_its_bounds(file: Path, option: str, value: Any) -> None:
     assert one(file, provider="github", **{option: value})
 
 
-@pytest.mark.parametrize(("option", "value", "said"), BEYOND)
+@pytest.mark.parametrize(("option", "value", "said"), BEYOND, ids=lambda part: ascii(part)[:20])
 def test_an_option_refuses_what_is_beyond_its_bounds(file: Path, option: str, value: Any, said: str) -> None:
     text = complaint(file, f"a:\n  provider: github\n  {option}: {json.dumps(value)}")
     assert text == f"line 3: a.{option}: must be {said}"
@@ -625,6 +635,25 @@ def test_an_option_refuses_what_is_beyond_its_bounds(file: Path, option: str, va
 def test_a_deadline_is_a_real_number(file: Path, text: str) -> None:
     said = "line 2: a.deadline: must be seconds, 0.5 to 60"
     assert complaint(file, f"a:\n  deadline: {text}\n  provider: github") == said
+
+
+def test_how_often_a_sender_should_send_is_for_terraform_and_changes_nothing_here(file: Path) -> None:
+    assert read(file, "a: {provider: github, expect_every: 6h}") == read(file, "a: {provider: github}")
+
+
+SIZES = "a: {provider: github}\nb: {provider: stripe}\nc: {verify: basic}\nd: {verify: basic, max_body: 500}\n"
+SIZES += "e: {provider: github, max_body: 600_000}\nf: {verify: none}\n"
+
+
+def test_no_source_takes_more_than_the_most_that_is_said(file: Path) -> None:
+    def sizes(**most: int) -> list[int]:
+        return [source.provider.max_body for source in load(file, **most).values()]
+
+    file.write_text(SIZES)
+    assert sizes() == [9_000_000, 1_048_576, 1_048_576, 500, 600_000, 1_048_576]
+    assert sizes(most=512_000) == [512_000, 512_000, 512_000, 500, 512_000, 512_000]
+    assert sizes(most=1) == [1] * 6
+    assert PROVIDERS["github"].max_body == 9_000_000
 
 
 REFUSED = [
@@ -664,6 +693,25 @@ def test_a_public_url_is_an_address_without_a_query(file: Path, url: Any, good: 
 
 
 # The start
+
+ENVIRONMENT = {"TOPIC": "projects/p/topics/t", "KEYS": "env"}
+
+
+@pytest.mark.parametrize(("given", "most"), [("1", 1), ("512000", 512_000), ("9000000", 9_000_000), ("", 9_000_000)])
+def test_the_environment_says_the_most_that_any_source_takes(given: str, most: int) -> None:
+    assert Settings.read(ENVIRONMENT | {"MAX_BODY": given}).max_body == most
+    assert Settings.read(ENVIRONMENT).max_body == 9_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0", "9000001", "10000000", "-1", "1.5", "512 KB", "1e5", "1_000", " 1", "1\n", "0x10", "²", "١", "9" * 5000],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_a_most_that_is_no_number_of_bytes_stops_the_start_and_is_named(text: str) -> None:
+    with pytest.raises(Misconfigured) as wrong:
+        Settings.read(ENVIRONMENT | {"MAX_BODY": text})
+    assert str(wrong.value) == f"MAX_BODY is {text!r}: leave it out, or write a number from 1 to 9000000"
 
 
 def test_the_receiver_does_not_start_with_a_wrong_file(file: Path) -> None:
