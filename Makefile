@@ -5,7 +5,8 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 TESTS ?= tests
 
-.PHONY: help run send dead-letters replay redeliver providers docs test check format bench clean
+.PHONY: help run send dead-letters replay redeliver deploy url secret rotate rotate-done logs \
+	providers docs test check format lock bench clean
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -32,6 +33,29 @@ redeliver: $(VENV)/tools  ## Ask GitHub for what it failed to deliver: SOURCE= R
 		$(if $(APP),--app) $(if $(HOOK),--hook "$(HOOK)") $(if $(SINCE),--since "$(SINCE)") $(if $(DRY_RUN),--dry-run) \
 		$(if $(API),--api "$(API)")
 
+GCLOUD = $(if $(PROJECT),--project "$(PROJECT)")
+REGIONAL = $(GCLOUD) $(if $(REGION),--region "$(REGION)")
+
+deploy: $(VENV)/tools  ## Deploy with gcloud, without Terraform: PROJECT= REGION= DRY_RUN=1
+	@$(BIN)/python -m tools.cloud.deploy $(REGIONAL) $(if $(DRY_RUN),--dry-run)
+
+url: $(VENV)/tools  ## Print what to paste into the senders' forms: PROJECT= REGION= (or URL=)
+	@$(BIN)/python -m tools.cloud.url $(REGIONAL) $(if $(URL),--url "$(URL)")
+
+# A secret comes from standard input: what is on a command line is seen by others, and kept.
+secret: $(VENV)/tools  ## Store the secret of a sender, from standard input: SOURCE= [TOKEN=1] PROJECT=
+	@$(BIN)/python -m tools.cloud.secret "$(SOURCE)" $(if $(TOKEN),--token) $(GCLOUD)
+
+rotate: $(VENV)/tools  ## Accept a new secret too, from standard input: SOURCE= [TOKEN=1] PROJECT=
+	@$(BIN)/python -m tools.cloud.rotate "$(SOURCE)" $(if $(TOKEN),--token) $(GCLOUD)
+
+rotate-done: $(VENV)/tools  ## Accept the new secret alone: SOURCE= [TOKEN=1] PROJECT=
+	@$(BIN)/python -m tools.cloud.rotate "$(SOURCE)" --done $(if $(TOKEN),--token) $(GCLOUD)
+
+logs: $(VENV)/tools  ## Show what was received and processed: [SOURCE=] [SINCE=1h] [LIMIT=50] PROJECT=
+	@$(BIN)/python -m tools.cloud.logs $(GCLOUD) $(if $(SOURCE),--source "$(SOURCE)") $(if $(SINCE),--since "$(SINCE)") \
+		$(if $(LIMIT),--limit "$(LIMIT)")
+
 providers: $(VENV)/tools  ## Print every provider that is known
 	@$(BIN)/python -m tools.docs table
 
@@ -48,14 +72,31 @@ check: $(VENV)/tests  ## Run the linter, the type checker and the tests of the d
 format: $(VENV)/tests  ## Format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --annotation-style line \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+# It needs uv alone, which nothing else does: so it works where a lock can't be installed.
+lock: $(BIN)/python  ## Write what each function installs, with hashes, out of its requirements.in: UPGRADE=1
+	@$(PIP) uv==0.13.9
+	@$(LOCK) functions/receiver/requirements.in --output-file functions/receiver/requirements.txt
+	@$(LOCK) functions/processor/requirements.in --output-file functions/processor/requirements.txt \
+		--constraint functions/receiver/requirements.txt
+
 bench: $(VENV)/tests  ## Measure receiver, schemes, ledgers and replay, each beside a baseline
 	$(BIN)/python -m benchmarks.bench
 
 clean:  ## Remove what the other verbs made
 	rm -rf .venv* .local
 
-$(VENV)/tools $(VENV)/tests: $(VENV)/%: %/requirements.txt functions/receiver/requirements.txt functions/processor/requirements.txt tools/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surehook needs Python 3.11 or later: make PYTHON=python3.12 ...")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing $< into $(VENV)" && $(BIN)/pip install --quiet --disable-pip-version-check -r $<
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
+LOCKED := functions/receiver/requirements.txt functions/processor/requirements.txt
+
+# pip wants hashes for all or for none: what has none comes second, and may not change what is locked.
+$(VENV)/tools $(VENV)/tests: $(VENV)/%: %/requirements.txt $(LOCKED) tools/requirements.txt | $(BIN)/python
+	@echo "installing $< into $(VENV)" && $(PIP) $(LOCKED:%=-r %)
+	@$(PIP) -r $< -c <(grep -h '^[a-z0-9]' $(LOCKED) | tr -d '\\')
 	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surehook needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)

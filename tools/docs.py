@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from inspect import cleandoc
 from pathlib import Path
 from textwrap import fill
 
@@ -100,7 +101,7 @@ def page() -> str:
 
 def first_sentence(kind: type[Scheme]) -> str:
     """What a scheme is, as it says itself."""
-    return re.split(r"(?<=\.)\s|: |\n\n", str(kind.__doc__).strip())[0].rstrip(".").replace("\n    ", " ")
+    return re.split(r"(?<=\.)\s|: |\n\n", cleandoc(str(kind.__doc__)))[0].rstrip(".").replace("\n", " ")
 
 
 def parameters(kind: type[Scheme]) -> str:
