@@ -52,6 +52,17 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     assert not [link for link in links if not (document.parent / link).exists()]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_test_that_is_named_is_there(document: Path) -> None:
+    there = {
+        node.name
+        for file in ROOT.glob("tests/**/*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert set(re.findall(r"`(test_\w+)`", document.read_text())) <= there
+
+
 @pytest.mark.parametrize(
     "text", blocks("yaml"), ids=["a known provider", "one that needs more", "a sender of one's own"]
 )
