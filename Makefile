@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .PHONY: help run send dead-letters replay redeliver deploy url secret rotate rotate-done logs \
-	providers docs test check format lock bench clean
+	providers docs test check checkov format lock bench clean
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -68,6 +68,13 @@ test: $(VENV)/tests  ## Run all tests: PYTHON=python3.13 TESTS=tests/receiver
 check: $(VENV)/tests  ## Run the linter, the type checker and the tests of the documents
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy functions tools tests benchmarks
 	$(BIN)/python -m pytest -q tests/test_documents.py
+
+# In an environment of its own: it has a hundred packages, which agree with ours on little.
+checkov:  ## Look for what is insecure in terraform/
+	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && \
+		.venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30; }
+	@.venv-checkov/bin/checkov --directory terraform --framework terraform --var-file tests/terraform/everything.tfvars \
+		--compact --quiet --skip-download
 
 format: $(VENV)/tests  ## Format the code
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
