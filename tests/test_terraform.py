@@ -279,6 +279,22 @@ def test_the_urls_are_those_that_senders_reach() -> None:
 ROWS_OF_SOURCES = ("asana", "github", "meta", "erp", "topic", "google", "anyone")
 
 
+def test_a_zip_leaves_out_caches_and_what_only_we_read_and_nothing_else() -> None:
+    left_out = {".DS_Store", ".gcloudignore", ".venv/lib/a.py", "__pycache__/main.pyc", "requirements.in"}
+    left_out |= {"actions/__pycache__/post.pyc", "handlers/.env"}
+    with copied() as folder:
+        for name in left_out:
+            (folder / "functions/processor" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "functions/processor" / name).touch()
+        found = f"toset({json.dumps(sorted(left_out))})"
+        condition = f'data.archive_file.function["processor"].excludes == {found}'
+        asked = (ROOT / "tests/terraform/plan.tftest.hcl").read_text().rstrip().removesuffix("}")
+        asserted = f'  assert {{\n    condition = {condition}\n    error_message = "other files"\n  }}\n}}\n'
+        (folder / "terraform/tests/zips.tftest.hcl").write_text(asked + asserted)
+        done = terraform().run("test", "-no-color", "-filter=tests/zips.tftest.hcl", folder=folder)
+    assert done.returncode == 0, done.stdout
+
+
 def test_these_sources_are_such_as_the_receiver_takes(tmp_path: Path) -> None:
     (tmp_path / "sources.yaml").write_text(SOURCES)
     assert set(load(tmp_path / "sources.yaml")) == {*ROWS_OF_SOURCES, "sms"}

@@ -84,7 +84,7 @@ run "secrets_that_are_given" {
 
   assert {
     condition = alltrue([for version in google_secret_manager_secret_version.given : (
-      version.secret_data == null && version.secret_data_wo == null && version.secret_data_wo_version == 3
+      version.secret_data == null && version.secret_data_wo == null && tonumber(version.secret_data_wo_version) == 3
     )])
     error_message = "No value is in the plan: it is written where a higher number asks for it."
   }

@@ -133,13 +133,13 @@ def _done(command: str, sources: str | None, variables: str, change: tuple[str, 
 
 @contextmanager
 def copied(sources: str | None = None) -> Iterator[Path]:
-    """A folder with terraform/ and what it reads of functions/, in which there may be another sources.yaml."""
+    """A folder with terraform/ and functions/, in which there may be another sources.yaml."""
     found = terraform()
     with tempfile.TemporaryDirectory(dir=found.home.name) as place:
         shutil.copytree(found.folder / "terraform", Path(place) / "terraform")
-        file = Path(place) / "functions/receiver/sources.yaml"
-        file.parent.mkdir(parents=True)
-        file.write_text((ROOT / "functions/receiver/sources.yaml").read_text() if sources is None else sources)
+        shutil.copytree(found.folder / "functions", Path(place) / "functions")
+        if sources is not None:
+            (Path(place) / "functions/receiver/sources.yaml").write_text(sources)
         yield Path(place)
 
 
