@@ -98,7 +98,7 @@ class PubSub:
         words = printable(getattr(cause, "message", "") or type(cause).__name__)
         match cause:
             case NotFound():
-                return f"there is no {name}: `make run` makes it here, and Surehook's Terraform in Google Cloud"
+                return f"there is no {name}: `make run` makes it here, Terraform or `make deploy` in Google Cloud"
             case PermissionDenied():
                 return f"you may not use {name}: it takes {role} ({words})"
             case Unauthenticated():
