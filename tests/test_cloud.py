@@ -37,7 +37,11 @@ from tools.cloud.steps import Step
 PROJECT, REGION, NUMBER = "acme-hooks", "europe-west1", "123456789012"
 PLACE = ("--project", PROJECT, "--region", REGION)
 URI = {"webhooks-processor": "https://processor-xyz.a.run.app", "webhooks-receiver": "https://receiver-xyz.a.run.app"}
-SHIPPED = ROOT / "functions/receiver/sources.yaml"
+# Who sends in these tests, whoever stands in your file.
+SENDERS: dict[str, Any] = {
+    **{name: {"provider": name} for name in ("github", "stripe", "slack")},
+    "erp": {"verify": {"hmac": {"header": "X-Signature"}}},
+}
 PEM = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\nGb9ECWmEzf6FQbrBZ9w7\n-----END PUBLIC KEY-----"
 DENIED = "ERROR: (gcloud) PERMISSION_DENIED: Permission denied on resource (or it may not exist)."
 COMPLETIONS = "data/cli/gcloud_completions.py"
@@ -129,6 +133,7 @@ def cloud(tmp_path: Path) -> Cloud:
     program.write_text(FAKE.format(python=sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     cloud = Cloud(tmp_path, program.parent)
+    cloud.sources(**SENDERS)
     cloud.answer(*NEW)
     return cloud
 
@@ -159,7 +164,7 @@ def test_a_dry_run_shows_the_whole_deployment_in_order_and_needs_no_gcloud(cloud
     bind = "add-iam-policy-binding"
     bucket = f"gs://{PROJECT}-webhooks-source"
     push = f"webhooks-push@{PROJECT}.iam.gserviceaccount.com"
-    secrets = [f"webhook-{name}" for name in ("github", "stripe", "slack", "erp")]
+    secrets = [f"webhook-{name}" for name in SENDERS]
     assert [subject(words) for words in dry_run(cloud)] == [
         "services enable " + " ".join(f"{api}.googleapis.com" for api in names.APIS),
         f"projects describe {PROJECT}",
@@ -218,7 +223,7 @@ def test_every_role_is_given_once_and_on_the_least(cloud: Cloud) -> None:
             ("pubsub topics webhooks", "pubsub.publisher", accounts["receiver"]),
             ("pubsub topics webhooks-dead", "pubsub.publisher", accounts["processor"]),
             (f"projects {PROJECT}", "datastore.user", accounts["processor"]),
-            *((f"secrets webhook-{n}", "secretmanager.secretAccessor", accounts["receiver"]) for n in load(SHIPPED)),
+            *((f"secrets webhook-{n}", "secretmanager.secretAccessor", accounts["receiver"]) for n in SENDERS),
             ("run services webhooks-processor", "run.invoker", accounts["push"]),
             (f"iam service-accounts {accounts['push'][15:]}", "iam.serviceAccountTokenCreator", agent),
             ("pubsub topics webhooks-dead", "pubsub.publisher", agent),

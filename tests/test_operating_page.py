@@ -19,11 +19,9 @@ from functions.receiver.keys import FRESH, STALE
 from functions.receiver.options import MOST, OPTIONS
 from functions.receiver.providers import PROVIDERS
 from functions.receiver.request import LARGE_TOGETHER
-from functions.receiver.sources import load
 from tests.servers import ROOT
 from tests.terraform.runner import copied, terraform
 from tools.cloud import names
-from tools.cloud.source_secrets import secrets_of
 
 PAGE = (ROOT / "docs/operating.md").read_text()
 TERRAFORM = {file.name: file.read_text() for file in (ROOT / "terraform").glob("*.tf")}
@@ -532,8 +530,6 @@ def test_the_costs_assume_what_the_template_has() -> None:
     said = flat(section("## What it costs"))
     heads = [f"{events // 1_000_000} million" if events else "0" for events in MONTHS.values()]
     assert costs()[2][0] == ["events in a month", *heads]
-    shipped = load(ROOT / "functions/receiver/sources.yaml").values()
-    assert assumed("secrets, each") == sum(len(secrets_of(source)) for source in shipped)
     assert re.search(r"default += 90\n", variables()["archive_days"])
     assert f"kept for {KEPT_DAYS} days" in said
     everywhere, silent = TERRAFORM["alerts.tf"].split('"google_monitoring_alert_policy" "silent"')
