@@ -8,7 +8,7 @@ locals {
   refused    = "metric.type=\"logging.googleapis.com/user/webhooks-refused-by-platform\" AND resource.type=\"cloud_run_revision\""
   queue      = "resource.type=\"pubsub_subscription\" AND metric.type=\"pubsub.googleapis.com/subscription"
 
-  # `above` is what it takes in `period` seconds (of a count) or at any time (of an age, in seconds), for `lasting` seconds.
+  # `above` is what it takes in 5 minutes (of a count) or at any time (of an age, in seconds), for `lasting` seconds.
   alerts = {
     dead-letters = {
       severity = "ERROR"
