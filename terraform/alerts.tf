@@ -62,6 +62,12 @@ locals {
     }
   }
 
+  # What a source has sent, and was taken.
+  arrived = {
+    for name in keys(local.expected) : name =>
+    "${local.received} AND metric.labels.source=\"${name}\" AND metric.labels.outcome=one_of(\"accepted\", \"dropped\")"
+  }
+
   channels = concat(var.alerts.channels, [for channel in google_monitoring_notification_channel.email : channel.id])
 }
 
@@ -131,7 +137,7 @@ resource "google_monitoring_alert_policy" "silent" {
     display_name = "nothing came in ${local.sources[each.key].expect_every}"
 
     condition_absent {
-      filter   = "${local.received} AND metric.labels.source=\"${each.key}\" AND metric.labels.outcome=one_of(\"accepted\", \"dropped\")"
+      filter   = local.arrived[each.key]
       duration = "${each.value}s"
 
       aggregations {
@@ -146,7 +152,7 @@ resource "google_monitoring_alert_policy" "silent" {
     display_name = "zero came in ${local.sources[each.key].expect_every}"
 
     condition_threshold {
-      filter          = "${local.received} AND metric.labels.source=\"${each.key}\" AND metric.labels.outcome=one_of(\"accepted\", \"dropped\")"
+      filter          = local.arrived[each.key]
       comparison      = "COMPARISON_LT"
       threshold_value = 1
       duration        = "0s"

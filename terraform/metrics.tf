@@ -75,7 +75,7 @@ resource "google_logging_metric" "time" {
     }
   }
 
-  # From 1 ms to 31 days, a bucket ending at 1.5 times where the last one ends.
+  # From 1 ms to 37 days (an event may be 31 days old), a bucket ending at 1.5 times where the last one ends.
   bucket_options {
     exponential_buckets {
       growth_factor      = 1.5

@@ -32,7 +32,7 @@ resource "google_cloudfunctions2_function" "receiver" {
 
     environment_variables = merge(var.receiver.environment, {
       KEYS             = "secret-manager"
-      MALLOC_ARENA_MAX = "2" # or each thread keeps what large bodies took: a third of the memory, as measured
+      MALLOC_ARENA_MAX = "2" # or each thread keeps what large bodies took: a quarter of the memory, as measured
       PROJECT          = var.project
       THREADS          = tostring(var.receiver.concurrency)
       TOPIC            = google_pubsub_topic.events.id

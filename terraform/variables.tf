@@ -131,7 +131,8 @@ variable "processor" {
     error_message = "processor.concurrency is 2 or more, and takes a whole CPU at least."
   }
 
-  # An event of 9 MB is there four times: as the push's text, as its base64, as bytes, and as what a handler reads.
+  # An event of 9 MB that a handler reads as JSON was measured to take 43 MiB: it is there as the push's text, as base64,
+  # as bytes, and as what was read.
   validation {
     condition     = var.processor.memory >= 192 + 48 * var.processor.concurrency
     error_message = "processor.memory is 192 MiB and 48 more for each event at a time, at least."
@@ -169,7 +170,7 @@ variable "project" {
 
 variable "receiver" {
   description = <<-EOT
-    The receiver. `memory` is in MiB. With `min_instances = 1` nobody ever waits for a cold start (about a second) and a
+    The receiver. `memory` is in MiB. With `min_instances = 1` nobody waits for a cold start after a quiet hour, and a
     sender with a short deadline does not repeat itself; what that costs is in docs/operating.md. `environment` takes
     LOG_LEVEL, and SOURCES: another file than sources.yaml, in the same folder.
   EOT

@@ -135,7 +135,8 @@ class Deployment:
         )
         described = f"{function.name} --gen2 --region={self.region}"
         build = f"projects/{self.project}/serviceAccounts/{self._email(BUILD)}"
-        environment = ",".join(f"{k}={v.format(project=self.project)}" for k, v in function.environment.items())
+        variables = {**function.environment, "THREADS": str(function.concurrency)}
+        environment = ",".join(f"{k}={v.format(project=self.project)}" for k, v in variables.items())
         deploy = (
             f"functions deploy {described} --runtime={function.runtime} --entry-point={function.entry_point} "
             f"--source={url} --trigger-http "

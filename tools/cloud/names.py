@@ -61,7 +61,6 @@ PROCESSOR_FUNCTION = Function(
         "DEAD_LETTER_TOPIC": f"projects/{{project}}/topics/{DEAD}",
         "MAX_ATTEMPTS": str(ATTEMPTS),
         "HANDLER_TIMEOUT": str(HANDLER_TIMEOUT),
-        "THREADS": "16",
     },
 )
 RECEIVER_FUNCTION = Function(
@@ -77,6 +76,5 @@ RECEIVER_FUNCTION = Function(
         "TOPIC": f"projects/{{project}}/topics/{TOPIC}",
         "KEYS": "secret-manager",
         "MALLOC_ARENA_MAX": "2",
-        "THREADS": "80",
     },
 )
