@@ -5,7 +5,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -167,10 +167,15 @@ def _chunks(stream: Any, peer: socket.socket, most: int, deadline: Deadline) -> 
 @contextmanager
 def ending_after(seconds: float, peer: socket.socket) -> Iterator[None]:
     """End what a peer still has to say after so many seconds, however slowly it goes on."""
-    clock = threading.Timer(seconds, peer.shutdown, [socket.SHUT_RD])
+    clock = threading.Timer(seconds, _end, [peer])
     clock.daemon = True
     clock.start()
     try:
         yield
     finally:
         clock.cancel()
+
+
+def _end(peer: socket.socket) -> None:
+    with suppress(OSError):  # it may have gone just now
+        peer.shutdown(socket.SHUT_RD)

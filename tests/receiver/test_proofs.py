@@ -1235,6 +1235,13 @@ def test_a_list_or_a_text_is_no_set_of_parameters() -> None:
         assert refusal(SORTED, replace(webhook(body), query=query), SECRET) == "body-uncovered"
 
 
+@pytest.mark.parametrize("place", ["body", "query"])
+def test_more_fields_than_any_sender_has_are_refused_unread(place: str) -> None:
+    fields = "&".join(f"a{n}=1" for n in range(2000))
+    many = webhook(fields.encode(), FORM) if place == "body" else webhook(b"{}", query=fields)
+    assert refusal(SORTED, many, SECRET) == "body-uncovered"
+
+
 # What a header is expected to say
 
 

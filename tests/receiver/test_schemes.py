@@ -635,9 +635,11 @@ def test_every_candidate_is_compared_in_constant_time_and_in_bytes(
 
 
 RECEIVER = ROOT / "functions/receiver"
-GUARDED = sorted([*RECEIVER.glob("schemes/*.py"), *RECEIVER.glob("handshakes/*.py"), RECEIVER / "main.py"])
+FOLDERS = [*RECEIVER.glob("schemes/*.py"), *RECEIVER.glob("handshakes/*.py")]
+GUARDED = sorted([*FOLDERS, RECEIVER / "main.py", RECEIVER / "secret_manager.py"])
 SECRETS = {"secret", "secrets", "signature", "signatures", "token", "digest", "wanted", "given", "mac", "macs"}
 SECRETS |= {"password", "private", "proof", "candidate", "candidates", "encoded", "user_and_password", "echo"}
+SECRETS |= {"kept", "expected"}
 COMPARISONS = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from functions.receiver.request import ending_after
 from functions.receiver.webhook import Webhook
 from tests.conftest import Queue, Receiver, check_log, one_queue, read_reply, start_receiver
 from tests.servers import ROOT, until
@@ -128,6 +130,19 @@ def test_a_sender_that_goes_away_midway_is_refused_and_forgotten(receiver: Recei
     assert [line["reason"] for line in lines] == ["cut-off", "cut-off"]
     assert receiver.queue.messages() == []
     assert receiver.exchange(head(receiver, Content_Length="2"), b"ok").status == 200
+
+
+def test_a_sender_that_is_gone_when_its_time_is_up_is_no_surprise(
+    running: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surprises: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", surprises.append)
+    peer, other = socket.socketpair()
+    other.close()
+    with ending_after(0.01, peer):
+        peer.close()
+        until(lambda: not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)], 2)
+    assert not surprises
 
 
 # Refusals before the body

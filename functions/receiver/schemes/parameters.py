@@ -1,9 +1,8 @@
 """A keyed hash of all parameters, wherever they stand, sorted: Vonage's SMS."""
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
-from ..bodies import MOST_FIELDS, has_twins
+from ..bodies import has_twins
 from ..errors import Unproved
 from ..places import Places
 from ..webhook import Webhook
@@ -11,7 +10,7 @@ from .base import IN_BODY
 from .mac import Mac
 from .put import put
 from .times import check_time, seconds
-from .urlform import fields_of
+from .urlform import fields_of, pairs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class SortedParameters(Mac):
         self.check(given, self._wanted(pairs, secret))
 
     def _parameters(self, webhook: Webhook) -> list[tuple[str, str]]:
-        pairs = parse_qsl(webhook.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        pairs = pairs_of(webhook.query)
         document = Places(webhook).document
         if not isinstance(document, dict):
             pairs += fields_of(webhook)

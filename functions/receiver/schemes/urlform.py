@@ -72,8 +72,15 @@ def fields_of(webhook: Webhook) -> list[tuple[str, str]]:
     """The fields of the form; Unproved if the body is another one, which the hash then does not cover."""
     if webhook.body and webhook.header("content-type").partition(";")[0].strip().lower() != FORM:
         raise Unproved("body-uncovered")
-    text = webhook.body.decode("latin-1")
-    return parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=MOST_FIELDS)
+    return pairs_of(webhook.body.decode("latin-1"), "surrogateescape")
+
+
+def pairs_of(text: str, errors: str = "replace") -> list[tuple[str, str]]:
+    """The fields of a form or a query; Unproved if there are more of them than any sender has."""
+    try:
+        return parse_qsl(text, keep_blank_values=True, errors=errors, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise Unproved("body-uncovered") from error
 
 
 @lru_cache(maxsize=256)
