@@ -1,7 +1,9 @@
 """A TCP proxy that can be told to fail as networks do."""
 
 import socket
+import struct
 import threading
+import time
 from contextlib import suppress
 from enum import Enum, auto
 
@@ -13,7 +15,14 @@ class Fault(Enum):
     REFUSES = auto()  # nobody listens
     SWALLOWS = auto()  # requests arrive nowhere, and nobody says so
     LOSES_REPLIES = auto()  # requests arrive, their answers do not
+    RESETS = auto()  # whoever asks is cut off
+    DELAYS = auto()  # every piece takes DELAY seconds more
     STRANDS = auto()  # connections that stand have become dead without a word; new ones work
+
+
+DELAY = 1.5
+STAYS = (Fault.LOSES_REPLIES, Fault.RESETS, Fault.DELAYS, Fault.STRANDS)
+CUT_OFF = struct.pack("ii", 1, 0)  # to close without a farewell: linger for no time at all
 
 
 class Proxy:
@@ -30,7 +39,7 @@ class Proxy:
     def fail(self, fault: Fault) -> None:
         """Fail in this way from now on; whoever is connected has to connect anew.
 
-        Only to lose replies and to strand them, connections stay: a new one would lose the greeting, and ask nothing.
+        Connections stay where a new one would not show the fault: it would lose the greeting, say, and ask nothing.
         """
         before, self._fault = self._fault, fault
         if Fault.REFUSES in (before, fault) and before is not fault:
@@ -40,7 +49,13 @@ class Proxy:
                 self._listener = self._listen(self.port)
         if fault is Fault.STRANDS:
             self._stranded |= self._open
-        for connection in [] if fault in (Fault.LOSES_REPLIES, Fault.STRANDS) else list(self._open):
+        for connection in [] if fault in STAYS else list(self._open):
+            _close(connection)
+
+    def lead_to(self, target: int) -> None:
+        """Pass everything on to another port from now on; whoever is connected has to connect anew."""
+        self._target = target
+        for connection in list(self._open):
             _close(connection)
 
     def stop(self) -> None:
@@ -69,6 +84,12 @@ class Proxy:
                     continue
                 if source in self._stranded:
                     continue
+                if self._fault is Fault.RESETS and not reply:
+                    source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CUT_OFF)
+                    source.close()
+                    break
+                if self._fault is Fault.DELAYS:
+                    time.sleep(DELAY)
                 sink.sendall(data)
         for end in (source, sink):
             _close(end)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody on this machine takes connections on a port."""
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(condition: Callable[[], Any], seconds: float = 10, every: float = 0.02) -> Any:
@@ -63,11 +70,14 @@ class Server:
         return [int(pid) for pid in found.split()]
 
     def kill(self) -> None:
-        """Kill -9, workers included."""
-        for pid in self.children():
-            os.kill(pid, signal.SIGKILL)
+        """Kill -9, workers included; the master first, who would start another worker."""
+        workers = self.children()
         self.process.kill()
         self.process.wait()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until(lambda: not listens(self.port))  # a process with many threads takes a while to be gone
 
     def stop(self) -> None:
         """Ask it to end, and insist after 10 s."""
@@ -87,8 +97,7 @@ def start(command: list[str], port: int, output: Path, env: dict[str, str], seco
 
     def listening() -> bool:
         assert process.poll() is None, f"{command} ended with {process.returncode}:\n{output.read_text()}"
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", port)) == 0
+        return listens(port)
 
     try:
         until(listening, seconds, 0.05)
