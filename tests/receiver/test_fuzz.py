@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from functions.receiver.errors import Failed, NotAccepted, Unproved
 from functions.receiver.providers import PROVIDERS
 from functions.receiver.schemes import Key, Publishes, prove
+from functions.receiver.schemes.base import with_headers
 from functions.receiver.sources import Sources, load
 from functions.receiver.webhook import Webhook
 from tests.conftest import SOURCES, Secrets, entries, environment
@@ -28,6 +29,7 @@ from tools.local import new_keys, signing_key
 
 STATUSES = {200, 204, 400, 401, 404, 405, 413, 414, 429, 503}
 CLIENT = "demo-client:demo-client-secret"  # what a key is asked for with, where that takes a secret
+SCHEMES = {name: source.provider.scheme for name, source in ROWS.items() if source.provider.scheme}
 QUICK = settings(
     max_examples=150,
     derandomize=True,
@@ -97,6 +99,11 @@ class Here:
         scheme = self.sources[source].provider.scheme
         webhook = self.addressed(source, webhook)
         return scheme.sign(webhook, self.secrets[source][0]) if scheme else webhook
+
+    def forged(self, source: str, webhook: Webhook) -> Webhook:
+        """The webhook with the proof that a stranger can make."""
+        stranger = {name: (secret, "") for name, (secret, _) in new_keys(self.sources[source]).items()}
+        return replace(self, secrets={source: stranger[signing_key(self.sources[source])]}).signed(source, webhook)
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +250,78 @@ def test_what_is_signed_does_get_in(here: Here, source: str) -> None:
     assert len(published) == (source != "keyless"), status
 
 
+# Their proof stands in the body, or covers a part of it; or what they ask before they prove anything does.
+PARSED_UNPROVED = {
+    "adobe-io",
+    "adyen",
+    "aws-sns",
+    "aws-sns-v1",
+    "braintree",
+    "dropbox-sign",
+    "figma",
+    "gitea",
+    "linear",
+    "mailgun",
+    "microsoft-graph",
+    "monday",
+    "notion",
+    "vonage-sms",
+}
+
+
+def test_only_of_these_senders_is_a_body_parsed_before_it_is_proved(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, parsed = sys.modules["main.places"], list[object]()
+
+    def noting(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def note(body: Any) -> Any:
+            parsed.append(body)
+            return parse(body)
+
+        return note
+
+    for parser in ("read_json", "read_form", "claims_of"):
+        monkeypatch.setattr(places, parser, noting(getattr(places, parser)))
+    for source in [name for name in SOURCES if name not in ("anyone", "keyless")]:
+        webhook = here.forged(source, sample(source, time.time()) if source in PROVIDERS else Webhook(b"{}"))
+        parsed.clear()
+        assert here.send(f"/{source}", webhook) == (401, [])
+        assert bool(parsed) == (source in PARSED_UNPROVED), source
+        assert not here.lines[-1].keys() & {"type", "id"}
+
+
+def test_what_a_source_leaves_out_has_to_be_proved_as_well(here: Here) -> None:
+    left_out = Webhook(b'{"type": "charge.refunded"}')
+    assert here.send("/picky", here.signed("picky", left_out)) == (200, [])
+    assert here.lines[-1]["outcome"] == "dropped"
+    for unproved in (left_out, here.forged("picky", left_out)):
+        assert here.send("/picky", unproved) == (401, [])
+
+
+ELSEWHERE = {
+    "host": "elsewhere.example.com",
+    "x-forwarded-host": "elsewhere.example.com",
+    "x-forwarded-server": "elsewhere.example.com",
+    "x-original-host": "elsewhere.example.com",
+    "x-forwarded-proto": "https",
+    "x-forwarded-port": "443",
+    "forwarded": "host=elsewhere.example.com;proto=https",
+}
+PATH_ALONE = ("contentful", "jira-connect", "sinch-application")  # they sign no host
+OF_THE_HOST = [name for name, scheme in SCHEMES.items() if "public_url" in scheme.needs and name not in PATH_ALONE]
+
+
+@pytest.mark.parametrize("source", OF_THE_HOST)
+def test_the_address_that_a_proof_covers_is_never_what_a_request_says(here: Here, source: str) -> None:
+    webhook = with_headers(sample(source, time.time()), **ELSEWHERE)
+    url = here.sources[source].public_url.replace("hooks.example.com", "elsewhere.example.com")
+    stolen = SCHEMES[source].sign(replace(webhook, url=url), here.secrets[source][0])
+    assert here.send(f"/{source}", stolen) == (401, [])
+    status, published = here.send(f"/{source}", here.signed(source, webhook))
+    assert (status, len(published)) == (200, 1)
+
+
 @pytest.mark.parametrize(("source", "method"), [("mailchimp", "GET"), ("trello", "HEAD")])
 def test_what_comes_by_the_method_of_a_question_and_asks_nothing_is_not_queued(
     here: Here, monkeypatch: pytest.MonkeyPatch, source: str, method: str
@@ -268,7 +347,6 @@ def test_a_bug_of_ours_asks_the_sender_to_try_again(here: Here, monkeypatch: pyt
         assert here.lines[-1]["reason"] == "bug-ZeroDivisionError"
 
 
-SCHEMES = {name: source.provider.scheme for name, source in ROWS.items() if source.provider.scheme}
 ANY_TEXT = st.text(max_size=60) | st.sampled_from(["v1,", "t=,v1=", "sha256=", "v0=", "Basic ", "9" * 30, "1700000000"])
 
 
