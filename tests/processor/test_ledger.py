@@ -338,6 +338,32 @@ def test_a_ledger_that_was_out_of_order_works_again(tmp_path: Path) -> None:
     assert ledger.claim("key")
 
 
+def test_threads_take_turns_and_leave_none_waiting_in_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **more: connect(path, **more | {"timeout": 0}))
+    SqliteLedger(str(tmp_path / "ledger.db"), LEASE).claim("first")  # whoever opens a new file meets the others
+    ledger = SqliteLedger(str(tmp_path / "ledger.db"), LEASE)
+
+    def handle(key: int) -> None:
+        claim = ledger.claim(str(key))
+        assert claim
+        ledger.write(claim, State.DONE)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(handle, range(400)))
+
+
+def test_a_thread_that_hangs_in_the_store_gives_back_the_events_of_others_in_time(tmp_path: Path) -> None:
+    ledger = SqliteLedger(str(tmp_path / "ledger.db"), LEASE)
+    started = time.monotonic()
+    with ledger._turn, pytest.raises(LedgerDown):
+        ledger.claim("key")
+    assert time.monotonic() - started < 4
+    assert ledger.claim("key")
+
+
 def test_old_events_are_forgotten_as_new_ones_come(tmp_path: Path, clock: Clock) -> None:
     path = str(tmp_path / "ledger.db")
     ledger = SqliteLedger(path, LEASE, clock)

@@ -31,6 +31,7 @@ class SqliteLedger:
         self._lease = lease
         self._clock = clock
         self._thread = threading.local()
+        self._turn = threading.Lock()
 
     def claim(self, key: str, replay: int = 0, again: bool = False) -> Claim | None:
         """Take an event, as the interface says, and forget two old ones: the file grows no further than 45 days."""
@@ -63,14 +64,18 @@ class SqliteLedger:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Hold the file's write lock from the first read on; after an error, open the file anew."""
+        # One at a time: SQLite has whoever waits sleep longer and longer, and is fair to nobody.
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT):
+            raise LedgerDown("ledger-down")
         try:
-            db = self._connection()
-            with db:
+            with self._connection() as db:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
         except sqlite3.Error as error:
             self._thread.__dict__.clear()
             raise LedgerDown("ledger-down") from error
+        finally:
+            self._turn.release()
 
     def _connection(self) -> sqlite3.Connection:
         """Open the file once in each thread, and again in a process that was forked since."""
