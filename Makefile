@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TESTS ?= tests
 
 .PHONY: help run send dead-letters replay redeliver deploy url secret rotate rotate-done logs \
-	providers docs test check checkov format lock bench clean
+	providers docs test check checkov format lock bench prove fuzz judge soak clean
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -62,11 +62,12 @@ providers: $(VENV)/tools  ## Print every provider that is known
 docs: $(VENV)/tools  ## Write docs/providers.md and terraform/providers.json out of the rows
 	@$(BIN)/python -m tools.docs
 
+# Most of their time tests wait, so that two files at once take half as long; a file's tests share what they started.
 test: $(VENV)/tests  ## Run all tests: PYTHON=python3.13 TESTS=tests/receiver
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/tests  ## Run the linter, the type checker and the tests of the documents
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy functions tools tests benchmarks
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy functions tools tests benchmarks proof
 	$(BIN)/python -m pytest -q tests/test_documents.py
 
 # In an environment of its own: it has a hundred packages, which agree with ours on little.
@@ -89,8 +90,20 @@ lock: $(BIN)/python  ## Write what each function installs, with hashes, out of i
 	@$(LOCK) functions/processor/requirements.in --output-file functions/processor/requirements.txt \
 		--constraint functions/receiver/requirements.txt
 
-bench: $(VENV)/tests  ## Measure receiver, schemes, ledgers and replay, each beside a baseline
-	$(BIN)/python -m benchmarks.bench
+bench: $(VENV)/benchmarks  ## Measure everything beside a baseline, and write docs/bench.md with its chart: QUICK=1
+	$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
+
+prove: $(VENV)/tests  ## Try every fault against both functions and Google's emulators: EVENTS= ONLY="broker down"
+	$(BIN)/python -m proof.prove $(if $(EVENTS),--events "$(EVENTS)") $(if $(ONLY),--only "$(ONLY)")
+
+fuzz: $(VENV)/proof  ## Let a fuzzer look for a surprise in what strangers can reach: SECONDS=60 TARGET=
+	$(BIN)/python -m proof.fuzz $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(TARGET),--target "$(TARGET)")
+
+judge: $(VENV)/tests  ## Let the public conformance harness judge it: JUDGE=a-clone-of-it PYTHON_JUDGE=python3.13
+	$(BIN)/python -m proof.judge $(if $(JUDGE),--clone "$(JUDGE)") $(if $(PYTHON_JUDGE),--python "$(PYTHON_JUDGE)")
+
+soak: $(VENV)/tests  ## Load it for long at half of what it can, and watch its memory: MINUTES=30
+	$(BIN)/python -m proof.soak $(if $(MINUTES),--minutes "$(MINUTES)")
 
 clean:  ## Remove what the other verbs made
 	rm -rf .venv* .local
@@ -99,7 +112,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := functions/receiver/requirements.txt functions/processor/requirements.txt
 
 # pip wants hashes for all or for none: what has none comes second, and may not change what is locked.
-$(VENV)/tools $(VENV)/tests: $(VENV)/%: %/requirements.txt $(LOCKED) tools/requirements.txt | $(BIN)/python
+$(VENV)/tools $(VENV)/tests $(VENV)/benchmarks $(VENV)/proof: $(VENV)/%: %/requirements.txt $(LOCKED) tools/requirements.txt | $(BIN)/python
 	@echo "installing $< into $(VENV)" && $(PIP) $(LOCKED:%=-r %)
 	@$(PIP) -r $< -c <(grep -h '^[a-z0-9]' $(LOCKED) | tr -d '\\')
 	@touch $@

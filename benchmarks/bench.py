@@ -1,60 +1,78 @@
-"""Measures the receiver, its schemes, the ledgers and the replay, in one run (`make bench`)."""
+"""Measures what a request costs and how that grows, each beside a baseline, in one run (`make bench`)."""
 
 import argparse
-import os
-import platform
 import signal
 import sys
-from datetime import datetime
-from importlib.metadata import version
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
-from tabulate import tabulate
+from tests.servers import ROOT
 
+from .bodies import bodies
 from .coldstart import cold_start
+from .effort import FULL, QUICK, Effort
+from .facts import facts
+from .imports import imports
 from .ledger import ledger
-from .load import BenchmarkError, generator
+from .load import BenchmarkError
 from .losses import losses
-from .replay import FULL, QUICK, replay
-from .stage import THREADS, stage
-from .throughput import SECONDS, throughput
+from .memory import memory
+from .page import write
+from .processor import processor
+from .queues import queues
+from .replay import replay
+from .roundtrip import roundtrip
+from .slow import slow
+from .sources import more_sources
+from .stage import Stage, stage
+from .table import Table
+from .throughput import throughput
 from .verify import verify
-from .webhook import BYTES
-
-PACKAGES = ["functions-framework", "gunicorn", "google-cloud-pubsub", "grpcio"]
 
 
 def main() -> None:
-    """Measure, and print a table for each question as soon as it is answered."""
+    """Measure, print a table for each question as soon as it is answered, and write the page at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="2 rounds of each, only to try it")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few rounds of each, only to try it: docs/ stays as it is"
+    )
     quick = parser.parse_args().quick
-    rounds, starts, events = (2, 2, 100) if quick else (11, 9, 1000)
+    effort, begun = QUICK if quick else FULL, time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped, as on Ctrl-C
-    with TemporaryDirectory() as folder, stage(Path(folder)) as ready:
-        print(facts(rounds, starts), flush=True)
-        print(f"\n{throughput(ready, rounds)}", flush=True)
-        print(f"\n{cold_start(ready, starts)}", flush=True)
-        print(f"\n{losses(ready)}", flush=True)
-        print(f"\n{verify()}", flush=True)
-        print(f"\n{ledger(events)}", flush=True)
-        print(f"\n{replay(QUICK if quick else FULL)}", flush=True)
+    with TemporaryDirectory() as folder:
+        known = facts(effort)
+        print(known.text(), flush=True)
+        with stage(Path(folder)) as ready:
+            tables = [shown(table) for table in answers(ready, effort)]
+    place = Path(mkdtemp(prefix="bench-")) if quick else ROOT / "docs"
+    write(place, known, tables, (time.monotonic() - begun) / 60)
+    print(f"\n{place}/bench.md, {place}/bench.png")
 
 
-def facts(rounds: int, starts: int) -> str:
-    """What ran, and where."""
-    rows = {
-        "date": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
-        "machine": f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start",
-        "load": f"{generator()}; a signed GitHub push of {BYTES:,} bytes, from this machine",
-        "rounds": f"{rounds} of {SECONDS} s each in turns, medians; {starts} cold starts each in turns, medians",
-        "server": f"functions-framework with gunicorn, 1 worker, {THREADS} threads",
-        "queue": "Google's Pub/Sub emulator",
-        "python": platform.python_version(),
-    }
-    versions = {package: version(package) for package in PACKAGES}
-    return tabulate((rows | versions).items(), tablefmt="plain", disable_numparse=True)
+def answers(stage: Stage, effort: Effort) -> Iterator[Table]:
+    """Every question, in the order of the page."""
+    yield throughput(stage, effort)
+    yield slow(stage, effort)
+    yield roundtrip(stage, effort)
+    yield verify()
+    yield cold_start(stage, effort)
+    yield imports(stage, effort)
+    yield memory(stage, effort)
+    yield bodies(stage, effort)
+    yield more_sources(stage, effort)
+    yield processor(stage, effort)
+    yield ledger(effort)
+    yield queues(stage, effort)
+    yield losses(stage)
+    yield replay(effort)
+
+
+def shown(table: Table) -> Table:
+    """Print a table."""
+    print(f"\n{table.text()}", flush=True)
+    return table
 
 
 if __name__ == "__main__":

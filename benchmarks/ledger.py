@@ -13,29 +13,34 @@ from tempfile import TemporaryDirectory
 import grpc
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
-from tabulate import tabulate
 
 from functions.processor.ledger import Ledger, State
 from functions.processor.ledger.firestore import FirestoreLedger
 from functions.processor.ledger.sqlite import SqliteLedger
 from tests.servers import start_firestore
 
+from .effort import Effort
+from .table import Cell, Table
+
 LEASE = 570
+FIRESTORE = "firestore (Google's emulator)"
 HEADINGS = ["ledger, an event with one handler", "p50 ms", "p99 ms", "p50 of two bare writes"]
+FORMATS = ["", ".2f", ".2f", ".2f"]
 Work = Callable[[str], object]
 
 
-def ledger(events: int) -> str:
-    """Claim and complete so many events with each ledger, one after another and in turns with bare writes; a table."""
-    with TemporaryDirectory() as folder, firestore(Path(folder)) as (host, client):
+def ledger(effort: Effort) -> Table:
+    """Claim and complete so many events with each ledger, one after another and in turns with bare writes."""
+    with TemporaryDirectory() as folder, firestore(Path(folder)) as (_, client):
         works: dict[str, tuple[Work, Work]] = {
             "sqlite": (handled_by(SqliteLedger(f"{folder}/ledger.db", LEASE)), bare_sqlite(f"{folder}/bare.db")),
-            f"firestore ({host})": (handled_by(FirestoreLedger("bench", "(default)", LEASE)), bare_firestore(client)),
+            FIRESTORE: (handled_by(FirestoreLedger("bench", "(default)", LEASE)), bare_firestore(client)),
         }
-        return tabulate([row(name, events, *pair) for name, pair in works.items()], HEADINGS, floatfmt=".2f")
+        rows = [row(name, effort.events, *pair) for name, pair in works.items()]
+    return Table("What a ledger costs an event", HEADINGS, FORMATS, rows)
 
 
-def row(name: str, events: int, ours: Work, bare: Work) -> list[str | float]:
+def row(name: str, events: int, ours: Work, bare: Work) -> list[Cell]:
     """Time both in turns, the first tenth not counted."""
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(events + events // 10):
@@ -86,15 +91,12 @@ def bare_firestore(client: FirestoreClient) -> Work:
 
 @contextmanager
 def firestore(folder: Path) -> Iterator[tuple[str, FirestoreClient]]:
-    """Google's emulator, the ledgers' too."""
+    """Google's emulator: its host, which ledgers find in the environment, and a client."""
     emulator = start_firestore(folder / "firestore.log")
     host = f"127.0.0.1:{emulator.port}"
     os.environ["FIRESTORE_EMULATOR_HOST"] = host
     try:
-        yield (
-            "Google's emulator",
-            FirestoreClient(transport=FirestoreGrpcTransport(channel=grpc.insecure_channel(host))),
-        )
+        yield host, FirestoreClient(transport=FirestoreGrpcTransport(channel=grpc.insecure_channel(host)))
     finally:
         del os.environ["FIRESTORE_EMULATOR_HOST"]
         emulator.stop()

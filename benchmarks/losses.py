@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from uuid import uuid4
 
 from google.api_core.exceptions import DeadlineExceeded
@@ -10,24 +11,28 @@ from google.pubsub_v1 import SubscriberClient
 from .client import send_each
 from .load import BenchmarkError
 from .stage import OURS, TOPIC, Stage
+from .table import Table
+from .webhook import NUMBER, PUSH
 
 SUBSCRIPTION = TOPIC.replace("topics", "subscriptions")
 EVENTS, CONNECTIONS, PATIENCE = 500, 32, 10
 
 
-def losses(stage: Stage) -> str:
-    """Send events with ids of their own and look for them in the queue; a line, BenchmarkError unless all arrive."""
+def losses(stage: Stage) -> Table:
+    """Send events with ids of their own and look for them in the queue; BenchmarkError unless all arrive."""
     subscriber = stage.subscriber()
     subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+    post = replace(PUSH, headers=PUSH.headers | {"X-GitHub-Delivery": NUMBER})
     with stage.function(OURS) as server:
-        answers = send_each(server.port, CONNECTIONS, [str(uuid4()) for _ in range(EVENTS)])
-    safe = {answer.delivery for answer in answers if answer.status == 200}
+        answers = send_each(server.port, CONNECTIONS, post, [uuid4().hex for _ in range(EVENTS)])
+    safe = {answer.number for answer in answers if answer.status == 200}
     found = queued(subscriber, safe)
-    line = f"{EVENTS} sent, {len(safe)} answered 200, {len(found)} of these in the queue: lost {len(safe - found)}"
+    subscriber.delete_subscription(subscription=SUBSCRIPTION)
+    row = [EVENTS, len(safe), len(found), len(safe - found)]
     if len(found) < EVENTS:
         others = Counter(answer.status for answer in answers if answer.status != 200)
-        raise BenchmarkError(f"{line}; other answers by status (0: none): {dict(others)}")
-    return line
+        raise BenchmarkError(f"sent, safe, found, lost: {row}; other answers by status (0: none): {dict(others)}")
+    return Table("Losses", ["sent", "answered 200", "of these in the queue", "lost"], ["d"] * 4, [row])
 
 
 def queued(subscriber: SubscriberClient, wanted: set[str]) -> set[str]:

@@ -3,23 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from grpc import insecure_channel
-from tabulate import tabulate
+from google.pubsub_v1 import PubsubMessage
 
-from tests.servers import ROOT, clean_environment, free_port, start
+from tests.servers import ROOT
 
+from .effort import Effort
 from .load import BenchmarkError
-from .webhook import BODY
+from .queues import embedded_queue
+from .stage import publisher_of, subscriber_of
+from .table import Cell, Table
+from .webhook import PUSH
 
-QUICK, FULL = (10, 100, 1_000), (10, 1_000, 100_000)
 AT_ONCE = 1_000
 EVENT = {"ce-specversion": "1.0", "ce-source": "/github", "ce-type": "github.push", "content-type": "application/json"}
 DEAD = {"ce-deadreason": "last-attempt", "ce-deaderror": "ConnectionError", "ce-deadattempts": "5"}
@@ -34,44 +31,31 @@ print(time.monotonic() - began, int(peak) / 1024)
 """
 
 
-def replay(sizes: tuple[int, ...] = FULL) -> str:
-    """Fill a queue with dead letters, list them, replay them all, and write a table with a line for each number."""
-    rows = []
-    with TemporaryDirectory() as folder, _queue(Path(folder)) as host:
-        for size in sizes:
+def replay(effort: Effort) -> Table:
+    """Fill a queue with dead letters, list them, and replay them all; a line for each number."""
+    rows: list[list[Cell]] = []
+    with TemporaryDirectory() as folder, embedded_queue(Path(folder, "queue")) as queue:
+        host = f"127.0.0.1:{queue.port}"
+        for size in effort.letters:
             _fill(host, f"bench-{size}", size)
             listed, _ = _measure(host, f"bench-{size}", f"{size} dead letter", "dead-letters")
             replayed, peak = _measure(host, f"bench-{size}", f"replayed {size}, left 0", "replay", "--rate=0")
-            rows.append(
-                (f"{size:,}", f"{listed:.2f}", f"{replayed:.2f}", f"{replayed / size * 1e6:,.0f}", f"{peak:.0f}")
-            )
-    headers = ["dead letters", "to list, s", "to replay, s", "µs for each", "peak memory, MiB"]
-    return tabulate(rows, headers, disable_numparse=True, colalign=["right"] * len(headers))
-
-
-@contextmanager
-def _queue(folder: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "tools.broker", f"--port={port}", f"--data={folder}/queue.db"]
-    server = start(command, port, folder / "queue.log", clean_environment())
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        server.stop()
+            rows.append([size, listed, replayed, replayed / size * 1e6, peak])
+    headings = ["dead letters", "to list, s", "to replay, s", "µs for each", "peak memory, MiB"]
+    title = "What it takes to list and replay dead letters, with the queue of the local run"
+    return Table(title, headings, [",d", ".2f", ".2f", ",.0f", ".0f"], rows)
 
 
 def _fill(host: str, project: str, size: int) -> None:
     """Park so many pushes of 2 KB; the topic has a subscription, so that what is replayed is kept, too."""
-    channel = insecure_channel(host)
-    publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
-    subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+    publisher, subscriber = publisher_of(host), subscriber_of(host)
     for topic, subscription in (("webhooks", "webhooks-processor"), ("webhooks-dead", "webhooks-dead")):
         name = publisher.create_topic(name=f"projects/{project}/topics/{topic}").name
         wish = {"name": f"projects/{project}/subscriptions/{subscription}", "topic": name, "ack_deadline_seconds": 600}
         subscriber.create_subscription(wish)
     for first in range(0, size, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, size))
-        letters = [PubsubMessage(data=BODY, attributes={**EVENT, **DEAD, "ce-id": str(n)}) for n in numbers]
+        letters = [PubsubMessage(data=PUSH.body, attributes={**EVENT, **DEAD, "ce-id": str(n)}) for n in numbers]
         publisher.publish(topic=name, messages=letters, retry=None, timeout=60)
 
 
