@@ -71,11 +71,17 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target), timeout=None)
-                self._open |= {client, server}
-                for source, sink in ((client, server), (server, client)):
-                    reply = source is server
-                    threading.Thread(target=self._pump, args=(source, sink, reply), daemon=True).start()
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target), timeout=None)
+        except OSError:  # nobody is there just now
+            _close(client)
+            return
+        self._open |= {client, server}
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=self._pump, args=(source, sink, source is server), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, reply: bool) -> None:
         with suppress(OSError):
