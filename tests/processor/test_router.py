@@ -120,7 +120,11 @@ def takes_nothing() -> None: ...
 def takes_two(event: Event, more: int) -> None: ...
 
 
-@pytest.mark.parametrize("function", [asynchronous, generator, takes_nothing, takes_two, print, "text"], ids=str)
+@pytest.mark.parametrize(
+    "function",
+    [asynchronous, generator, takes_nothing, takes_two, print, "text"],
+    ids=lambda function: getattr(function, "__name__", function),
+)
 def test_what_can_not_handle_an_event_stops_the_start(function: Any) -> None:
     with pytest.raises(Misconfigured):
         on("shop.order")(function)
