@@ -185,7 +185,7 @@ def test_a_stopped_queue_is_503_in_time_and_200_again_afterwards(run: Run) -> No
     started = time.monotonic()
     assert run.send("slack", "app_mention").stdout.startswith("503")
     assert run.lines("receiver", outcome="failed", source="slack")[-1]["ms"] < 3000
-    assert time.monotonic() - started < 3 + 2  # and the start of Python
+    assert time.monotonic() - started < 3 + 5  # and the start of Python on a busy machine
     for pid in queue:
         os.kill(pid, signal.SIGCONT)
     assert run.send("slack", "app_mention").stdout == "200 OK\n"

@@ -98,3 +98,9 @@ def test_without_a_flaw_all_these_tests_pass(runs: dict[str, Future[Run]]) -> No
     assert run.code == pytest.ExitCode.OK, run.said
     assert set(run.tests.values()) == {"passed"}
     assert all(told(run, mutant.caught_by) for name, mutant in MUTANTS.items() if name in runs)
+
+
+def test_the_page_names_every_flaw_and_its_test() -> None:
+    page = (ROOT / "docs/proof.md").read_text()
+    for name, mutant in MUTANTS.items():
+        assert f"| {name} | `{mutant.file}` | `{mutant.caught_by.partition('::')[2]}` |" in page

@@ -398,7 +398,7 @@ def test_a_storm_of_short_deadlines_and_faults_forgets_nobody(pubsub: FakePubSub
             news, took = outcome(publisher, data, seconds)
             if news.isdigit():
                 next(safe)
-            if took > seconds + 0.5:
+            if took > seconds + 1.5:  # forty threads on a busy machine
                 wrong.append(f"{seconds} s took {took:.2f} s")
             if news.isdigit() and pubsub.taken[news].data != data:
                 wrong.append(f"{data!r} got the id of {pubsub.taken[news].data!r}")
