@@ -1,6 +1,7 @@
 """The faults that `make prove` tries, some of them and each for a second: nothing lost, nothing done twice."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -123,3 +124,12 @@ def test_every_fault_is_tried_or_shown_by_tests_that_are_there() -> None:
         for test in tests:
             file, _, name = test.partition("::")
             assert f"def {name}" in (ROOT / file).read_text(), test
+
+
+def test_the_page_has_every_fault() -> None:
+    page = (ROOT / "docs/proof.md").read_text()
+    for trial in TRIALS:
+        assert re.search(rf"^{trial.id} +{re.escape(trial.name)} ", page, re.MULTILINE), trial.name
+    for number, name, tests in SINGLE:
+        assert f"| {number} | {name} | " in page
+        assert all(f"`{test.partition('::')[2] or test}`" in page for test in tests)

@@ -60,7 +60,7 @@ from functions.receiver.schemes.base import with_headers
 from functions.receiver.schemes.certificate import certified
 from functions.receiver.schemes.publickey import new_rsa, pair_of
 from functions.receiver.webhook import Webhook
-from tests.rows import ROWS
+from tests.rows import ROWS, sample
 
 NOW = 1_700_000_000
 BODY = b'{"a": "1"}'
@@ -1449,3 +1449,59 @@ def test_a_form_is_proved_by_the_payload_in_it() -> None:
     form = replace(genuine, body=b"payload=" + quote(genuine.body).encode())
     webhook = replace(form, headers={**genuine.headers, "content-type": FORM})
     assert prove(row("gitea"), webhook, [Key(given, "1")])
+
+
+# What a fuzzer found: each was refused as a surprise, or taken for the sender's fault
+
+DEEP = "[" * 3000
+
+
+def genuine(name: str) -> tuple[Scheme, Webhook, str]:
+    """The scheme of a row, a webhook that its sender signed, and what it is proved with."""
+    scheme = ROWS[name].provider.scheme
+    assert scheme
+    secret, given = scheme.new_keys()
+    return scheme, scheme.sign(sample(name, NOW), secret), given
+
+
+def test_a_date_that_no_calendar_has_is_no_time() -> None:
+    scheme, signed, given = genuine("keygen")
+    never = {**signed.headers, "date": "Tue, 31 Feb 2023 00:00:00 GMT"}
+    assert refusal(scheme, replace(signed, headers=never), given) == "timestamp"
+
+
+def test_many_fields_in_a_query_are_no_hash_of_the_body() -> None:
+    scheme, signed, given = genuine("twilio")
+    query = "a=1&" * 101
+    assert refusal(scheme, replace(signed, query=query, url=f"{signed.url}?{query}"), given) == "mismatch"
+
+
+def test_brackets_without_end_are_no_signature_of_ebays() -> None:
+    scheme, signed, given = genuine("ebay")
+    deep = {**signed.headers, "x-ebay-signature": base64.b64encode(DEEP.encode()).decode()}
+    assert refusal(scheme, replace(signed, headers=deep), given) == "encoding"
+
+
+@pytest.mark.parametrize("name", ["ebay", "plaid"])
+def test_published_keys_without_end_are_not_the_senders_fault(name: str) -> None:
+    scheme, signed, _ = genuine(name)
+    with pytest.raises(Failed, match="keys-form"):
+        check(scheme, signed, DEEP)
+
+
+def test_a_published_key_that_is_broken_is_not_the_senders_fault() -> None:
+    scheme, signed, given = genuine("constant-contact")
+    broken = json.dumps({"keys": [json.loads(given)["keys"][0] | {"n": "A"}]})
+    with pytest.raises(Failed, match="keys-form"):
+        check(scheme, signed, broken)
+
+
+def test_what_amazon_did_not_sign_is_not_added_to_its_message() -> None:
+    scheme = ROWS["aws-sns"].provider.scheme
+    assert scheme
+    secret, given = scheme.new_keys()
+    webhook = sample("aws-sns", NOW)
+    document = {name: value for name, value in json.loads(webhook.body).items() if name != "MessageId"}
+    signed = scheme.sign(replace(webhook, body=json.dumps(document).encode()), secret)
+    more = json.dumps(json.loads(signed.body) | {"MessageId": False}).encode()
+    assert refusal(scheme, replace(signed, body=more), given) == "body-uncovered"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from ..errors import Unproved
+from ..errors import Failed, Unproved
 from ..webhook import Webhook
 from .base import IN_BODY, with_headers
 from .encoding import decode_signature
@@ -49,7 +49,11 @@ class DetachedJws(Jwks):
         usable = [
             key for key in keys_in(secret) if key.get("kid") in (None, header.get("kid")) and key.get("kty") == "RSA"
         ]
-        if not any(algorithm.verify(message, jwt.PyJWK(key, self.algorithm).key, signature) for key in usable[:10]):
+        try:
+            keys = [jwt.PyJWK(key, self.algorithm).key for key in usable[:10]]
+        except jwt.PyJWTError:
+            raise Failed("keys-form") from None
+        if not any(algorithm.verify(message, key, signature) for key in keys):
             raise Unproved("mismatch")
 
     def sign(self, webhook: Webhook, secret: str) -> Webhook:

@@ -42,7 +42,7 @@ class Ebay(Publishes):
         signature = self._parts(webhook)["signature"]
         try:
             key = str(json.loads(secret)["key"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Failed("keys-form") from None
         # It is written as PEM, on one line.
         bare = re.sub(r"-----[A-Z ]+-----|\s", "", key)
@@ -59,7 +59,7 @@ class Ebay(Publishes):
         try:
             found = json.loads(base64.b64decode(given, validate=True))
             parts = {name: found[name] for name in ("kid", "signature")}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Unproved("encoding") from None
         if not all(isinstance(part, str) for part in parts.values()) or not NUMBER.fullmatch(parts["kid"]):
             raise Unproved("encoding")

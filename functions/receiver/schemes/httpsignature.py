@@ -64,7 +64,11 @@ class HttpSignature(Scheme):
             raise Unproved("headers")
         if not HTTP_DATE.fullmatch(date := webhook.header("date")):
             raise Unproved("timestamp")
-        check_time(str(int(parsedate_to_datetime(date).timestamp())), webhook, self.tolerance)
+        try:
+            seconds = int(parsedate_to_datetime(date).timestamp())
+        except ValueError:  # the 31st of February
+            raise Unproved("timestamp") from None
+        check_time(str(seconds), webhook, self.tolerance)
         if not among(webhook.header("digest").lower(), [self._digest(webhook).lower()]):
             raise Unproved("body-hash")
         signature = decode_signature("base64", said.get("signature", ""))

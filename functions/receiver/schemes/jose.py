@@ -67,5 +67,5 @@ def keys_in(published: str) -> list[dict[str, Any]]:
         document = json.loads(published)
         keys = document["keys"] if "keys" in document else [document["key"]]
         return [{str(name): value for name, value in key.items()} for key in keys]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Failed("keys-form") from None

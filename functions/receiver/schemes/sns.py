@@ -72,6 +72,8 @@ class Sns(Publishes):
         given = decode_signature("base64", signature)
         if not holds(scheme, certificate.public_key(), given, self.message(message)):
             raise Unproved("mismatch")
+        if not all(isinstance(message.document.get(name, ""), str) for name in OF_QUESTION):
+            raise Unproved("body-uncovered")  # what is no text is not signed
 
     @staticmethod
     def message(places: Places) -> bytes:

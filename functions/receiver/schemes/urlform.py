@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from ..bodies import MOST_FIELDS
+from ..bodies import MOST_FIELDS, read_fields
 from ..errors import Unproved
 from ..webhook import Webhook
 from .base import among, with_headers
@@ -52,7 +52,7 @@ class UrlForm(Mac):
 
     def _pairs(self, webhook: Webhook) -> str:
         """What is signed behind the URL: nothing where the URL has a hash of the body in it."""
-        hashes = parse_qs(webhook.query, max_num_fields=100).get(self.body_hash) if self.body_hash else None
+        hashes = read_fields(webhook.query).get(self.body_hash) if self.body_hash else None
         if not hashes:
             return "".join(name + value for name, value in sorted(set(fields_of(webhook))))
         if not among(hashes[0], [hashlib.sha256(webhook.body).hexdigest()]):
