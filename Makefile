@@ -96,7 +96,7 @@ bench: $(VENV)/benchmarks  ## Measure everything beside a baseline, and write do
 prove: $(VENV)/tests  ## Try every fault against both functions and Google's emulators: EVENTS= ONLY="broker down"
 	$(BIN)/python -m proof.prove $(if $(EVENTS),--events "$(EVENTS)") $(if $(ONLY),--only "$(ONLY)")
 
-fuzz: $(VENV)/proof  ## Let a fuzzer look for a surprise in what strangers can reach: SECONDS=60 TARGET=
+fuzz: $(VENV)/proof  ## Let a fuzzer look for a surprise in what strangers can reach: SECONDS=10 TARGET=
 	$(BIN)/python -m proof.fuzz $(if $(SECONDS),--seconds "$(SECONDS)") $(if $(TARGET),--target "$(TARGET)")
 
 judge: $(VENV)/tests  ## Let the public conformance harness judge it: JUDGE=a-clone-of-it PYTHON_JUDGE=python3.13

@@ -131,7 +131,7 @@ class Stage:
         channel = grpc.insecure_channel(f"127.0.0.1:{self.ledger.port}", UNLIMITED)
         client = FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
         parent = f"projects/{PROJECT}/databases/(default)/documents"
-        wish = {"parent": parent, "collection_id": "webhook-events", "page_size": 1000}
+        wish = {"parent": parent, "collection_id": "webhook-events", "page_size": 100_000}
         return [str(document) for document in client.list_documents(wish)]
 
     def stop(self) -> None:
