@@ -20,7 +20,7 @@ from .single import SINGLE
 from .stage import stage
 from .trial import Proof, Result
 
-EVENTS = 3200
+EVENTS = 3300
 HEADERS = ["", "fault", "requests", "200", "503", "401", "none", "lost", "doubled", "by a kill", "worst s", "back s"]
 
 
