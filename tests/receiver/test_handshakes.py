@@ -821,13 +821,17 @@ NEVER_VISITED = {
     "no region": f"https://sns..amazonaws.com/{QUERY}",
     "an address far too long": f"https://sns.us-east-1.amazonaws.com/{QUERY}{'x' * 2000}",
     "none": "",
-    "no text": ["https://sns.us-east-1.amazonaws.com/"],
 }
 
 
 @pytest.mark.parametrize("address", NEVER_VISITED.values(), ids=NEVER_VISITED)
 def test_even_a_signed_confirmation_is_followed_only_to_amazon_sns(here: Here, address: object) -> None:
     assert here.post(here.signed(confirmation(address))) == 400
+    assert (here.visited, here.published) == ([], [])
+
+
+def test_an_address_that_is_no_text_is_not_signed_and_proves_nothing(here: Here) -> None:
+    assert here.post(here.signed(confirmation(["https://sns.us-east-1.amazonaws.com/"]))) == 401
     assert (here.visited, here.published) == ([], [])
 
 
