@@ -113,6 +113,14 @@ def test_the_documents_count_the_providers_and_their_handshakes() -> None:
     assert counted in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_the_figures_of_the_readme_are_those_of_the_runs() -> None:
+    shown = README.partition("## What it was put through")[2].partition("## How it is made")[0]
+    runs = "".join((ROOT / "docs" / name).read_text() for name in ("proof.md", "bench.md"))
+    figures = re.findall(r"\d[\d,.]*\d", shown)
+    assert len(figures) >= 8
+    assert not [figure for figure in figures if not re.search(rf"(?<![\d,.]){re.escape(figure)}(?![\d,.]*\d)", runs)]
+
+
 def test_the_page_of_the_providers_is_current() -> None:
     assert (ROOT / "docs/providers.md").read_text() == page()
 
