@@ -93,7 +93,7 @@ lock: $(BIN)/python  ## Write what each function installs, with hashes, out of i
 bench: $(VENV)/benchmarks  ## Measure everything beside a baseline, and write docs/bench.md with its chart: QUICK=1
 	$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
 
-prove: $(VENV)/tests  ## Try every fault against both functions and Google's emulators: EVENTS= ONLY="broker down"
+prove: $(VENV)/tests  ## Try every fault against both functions and Google's emulators: EVENTS= ONLY="queue is down"
 	$(BIN)/python -m proof.prove $(if $(EVENTS),--events "$(EVENTS)") $(if $(ONLY),--only "$(ONLY)")
 
 fuzz: $(VENV)/proof  ## Let a fuzzer look for a surprise in what strangers can reach: SECONDS=10 TARGET=

@@ -15,6 +15,7 @@ from itertools import chain
 CANARY = "canary-3f9a"  # in every secret and in every header and body that is nobody's business
 SECRET = f"{CANARY}-secret-of-the-shop"
 PATIENCE, PAUSE, ROUNDS = 30, 0.5, 120
+IDLE = 1  # after so many seconds a sender connects anew: the server hangs up after two
 FORGED = "forged-"
 
 
@@ -104,6 +105,7 @@ class _Client:
 
     def __post_init__(self) -> None:
         self.connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        self.idle_since = time.monotonic()
 
     def send_all(self, ids: Iterator[str]) -> list[Attempt]:
         """Send each, and what was not told 200 again, a round at a time."""
@@ -138,6 +140,8 @@ class _Client:
 
     def exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """One request; status 0 where no answer came."""
+        if time.monotonic() - self.idle_since > IDLE:
+            self.connection.close()
         try:
             self.connection.request("POST", "/shop", body, headers)
             answer = self.connection.getresponse()
@@ -145,3 +149,5 @@ class _Client:
         except (OSError, HTTPException):
             self.connection.close()
             return 0, b""
+        finally:
+            self.idle_since = time.monotonic()
