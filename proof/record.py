@@ -48,7 +48,7 @@ class Record:
         with self._file.open() as file:
             file.seek(self._seen)
             for line in file.read().splitlines():
-                name, id_, _, process = line.split()
+                name, id_, process = line.split()
                 self.effects[name, id_].append(int(process))
             self._seen = file.tell()
 

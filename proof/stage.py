@@ -30,7 +30,6 @@ TOPIC, DEAD_TOPIC = f"projects/{PROJECT}/topics/webhooks", f"projects/{PROJECT}/
 PUSH, RECORD, DEAD = (f"projects/{PROJECT}/subscriptions/{name}" for name in ("webhooks-processor", "record", "dead"))
 SOURCES = {
     "shop": {"verify": {"hmac": {"header": "X-Signature"}}, "type": "json:type", "id": "header:X-Id"},
-    "other": {"verify": {"hmac": {"header": "X-Signature"}}},
 }
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_reconnect_backoff_ms", 200)]
 
@@ -81,7 +80,7 @@ class Stage:
         self.killed.update(self.processor.children())
         self.processor.kill()
         old = self.processor
-        env = {"LEDGER": "firestore", "EFFECTS": str(self.folder)} | self._processor()
+        env = {"EFFECTS": str(self.folder)} | self._processor()
         self.processor = start_function("processor", old.output, old.port, self.folder / "processor", **env)
 
     def restart_queue(self) -> None:
