@@ -189,7 +189,7 @@ import time:       250 |       3250 |   google.pubsub_v1
 import time:      4000 |       4000 | google.protobuf.message
 import time:        10 |         10 | google
 import time:       100 |        100 | main.schemes.mac
-import time:       200 |        200 | main.cpu
+import time:       200 |        200 | main.worker
 import time:        40 |         40 | flask.app
 """
 

@@ -1,5 +1,6 @@
 """Receives webhooks: 200 means that Pub/Sub has the event."""
 
+import gc
 import os
 import sys
 import time
@@ -7,7 +8,7 @@ import time
 import flask
 import functions_framework
 
-from . import cpu, log, message, sources
+from . import log, message, sources, worker
 from .answers import Answer
 from .deadline import Deadline
 from .errors import Failed, Malformed, Misconfigured, NotAccepted, Unproved
@@ -30,7 +31,7 @@ except Misconfigured as error:
 KEYS = keys_from(SETTINGS.keys, SETTINGS.project)
 PUBLISHED = published_from(SETTINGS.keys)
 PUBLISHER = Publisher(SETTINGS.topic)
-os.register_at_fork(after_in_child=cpu.stay_on_one)  # in each worker: the server is made before they are
+os.register_at_fork(after_in_child=worker.settle)  # in each worker: the server is made before they are
 
 
 @functions_framework.http
@@ -42,13 +43,21 @@ def receive(request: flask.Request) -> flask.Response:
         answer = _answer(request, entry)
         severity, reason = "INFO", None
     except Exception as error:
-        refusal = error if isinstance(error, NotAccepted) else Failed(f"bug-{type(error).__name__}")
-        answer = Answer(_status(refusal, entry.get("source")), headers=refusal.headers)
-        severity, reason, entry["outcome"] = refusal.severity, refusal.reason, refusal.outcome
+        answer, severity, reason = _refuse(error, entry)
     ms = round((time.monotonic() - started) * 1000, 1)
     said = f"{entry['outcome']} {entry.get('type') or request.path}"
     log.write(severity, said, reason=reason, status=answer.status, ms=ms, **entry)
+    if entry["outcome"] == "failed":
+        gc.collect()  # Google's clients keep an error in the frames it keeps, and with them the body
     return respond(answer)
+
+
+def _refuse(error: Exception, entry: dict[str, str | None]) -> tuple[Answer, str, str]:
+    """Decide what is told and logged of a request that is not accepted; what has no name yet is our fault."""
+    refusal = error if isinstance(error, NotAccepted) else Failed(f"bug-{type(error).__name__}")
+    entry["outcome"] = refusal.outcome
+    answer = Answer(_status(refusal, entry.get("source")), headers=refusal.headers)
+    return answer, refusal.severity, refusal.reason
 
 
 def _status(refusal: NotAccepted, source: str | None) -> int:

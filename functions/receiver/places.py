@@ -24,14 +24,6 @@ class Places:
 
     def __init__(self, webhook: Webhook) -> None:
         self.webhook = webhook
-        self._lookups = {
-            "header": webhook.header,
-            "query": self._query,
-            "form": self._form,
-            "json": self._json,
-            "besides": self._besides,
-            "jwt": self._jwt,
-        }
 
     def find(self, places: str) -> str | None:
         """The text at the first of these places that holds some; None where there is none.
@@ -39,13 +31,16 @@ class Places:
         Numbers and true or false are given as JSON writes them; null, empty text, objects and arrays are nothing.
         """
         for kind, name in _split(places):
-            if found := self._lookups[kind](name):
+            if found := LOOKUPS[kind](self, name):
                 return found
         return None
 
     def every(self, path: str) -> list[str | None]:
         """The texts at a path of the JSON in which `*` is each item of an array; None for each that is none."""
         return [_text(value) for value in _at(self.document, path)]
+
+    def _header(self, name: str) -> str | None:
+        return self.webhook.header(name)
 
     def _query(self, name: str) -> str | None:
         return _only(read_fields(self.webhook.query), name)
@@ -76,6 +71,17 @@ class Places:
     def fields(self) -> dict[str, list[str]]:
         """The body as a form; empty where it is none."""
         return read_form(self.webhook)
+
+
+# Not kept by each Places: that would be a cycle, which keeps a body until Python looks for those.
+LOOKUPS = {
+    "header": Places._header,
+    "query": Places._query,
+    "form": Places._form,
+    "json": Places._json,
+    "besides": Places._besides,
+    "jwt": Places._jwt,
+}
 
 
 @lru_cache(maxsize=1024)

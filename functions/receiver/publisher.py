@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from google.pubsub_v1 import PublisherClient, PublishRequest, PubsubMessage
+from google.pubsub_v1 import PublisherClient, PublishRequest
 
 from .calls import ONE_TRY, within
 from .channel import connect
@@ -19,13 +20,15 @@ from .message import Message
 
 MOST_MESSAGES = 100
 MOST_BYTES = 9_500_000
-# One call at a time makes the largest batches, and each call costs far more than a message in it. When a call takes
-# long, another may set out beside it.
+# A call costs far more than a message in it. While calls are quick, one at a time takes along all that is about to
+# come. When they are SLOW (in seconds), it is waiting that costs: a FEW messages are enough for a call to set out
+# beside those in flight. And whoever has waited for its PATIENCE sets out with what there is.
 MOST_IN_FLIGHT = 4
+SLOW, FEW = 0.01, 16
 PATIENCE = 0.25
 MOST_YIELDS = 16
-# The protobuf classes behind Google's own: the same messages, without a copy of each on its way into the request.
-RawMessage, RawRequest = PubsubMessage.pb(), PublishRequest.pb()
+# The protobuf class behind Google's own: the same request, without a copy of each message on its way into it.
+RawRequest = PublishRequest.pb()
 
 
 class Turn(Enum):
@@ -39,29 +42,35 @@ class Turn(Enum):
 class Waiting:
     """One message, and where the request that brought it hears of it."""
 
-    message: Any
-    size: int
+    message: Message
     news: SimpleQueue[str | Turn] = field(default_factory=SimpleQueue)
+
+    @property
+    def size(self) -> int:
+        """The most bytes that it takes in a call."""
+        return len(self.message.data) + 4096
 
 
 class Publisher:
     """Publishes from the threads of the requests themselves.
 
     An idle publisher sends at once. While a call is in flight, messages wait and ride together in the next one, which
-    the first of them makes. Nobody waits longer than its own deadline: who must go, goes; and when a call with several
-    messages fails, each request tries again with its own message alone, so that none suffers for another.
+    is made by the first of them, or by the one that makes them enough. Nobody waits longer than its own deadline: who
+    must go, goes; and when a call with several messages fails, each request tries again with its own message alone, so
+    that none suffers for another.
     """
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self._lock = threading.Lock()
         self._in_flight = 0
+        self._enough = MOST_MESSAGES
         self._waiting: deque[Waiting] = deque()
         self._client = Client()
 
     def publish(self, message: Message, deadline: Deadline) -> str:
         """Return the message id once Pub/Sub has the message; Failed with queue-down, queue-refused or deadline."""
-        mine = Waiting(RawMessage(data=message.data, attributes=message.attributes), len(message.data) + 4096)
+        mine = Waiting(message)
         news = self._board(mine) or self._hear(mine, deadline)
         if news is Turn.LEAD:
             news = self._lead(mine, deadline)
@@ -69,8 +78,8 @@ class Publisher:
 
     def _board(self, mine: Waiting) -> Turn | None:
         with self._lock:
-            if self._in_flight == 0:
-                self._in_flight = 1
+            if self._in_flight == 0 or (self._in_flight < MOST_IN_FLIGHT and self._are_enough()):
+                self._in_flight += 1
                 return Turn.LEAD
             self._waiting.append(mine)
             return None
@@ -100,12 +109,14 @@ class Publisher:
         """Publish `mine` and what waits, once; then let the next one lead, and tell the others."""
         batch = self._fill(mine)
         news: list[str | Turn] = [Turn.ALONE for _ in batch]
+        started = time.monotonic()
         try:
             news = [*self._send(batch, retry=None, timeout=min(ONE_TRY, deadline.left()))]
         except Failed:
             pass  # each tries again alone
         finally:
             with self._lock:
+                self._enough = FEW if time.monotonic() - started > SLOW else MOST_MESSAGES
                 self._pass_on()
             for waiting, its in zip(batch[1:], news[1:], strict=True):
                 waiting.news.put(its)
@@ -119,7 +130,7 @@ class Publisher:
         for _ in range(MOST_YIELDS):
             before = len(self._waiting)
             os.sched_yield()
-            if len(self._waiting) == before:
+            if len(self._waiting) == before or self._are_enough():
                 break
         batch, size = [mine], mine.size
         with self._lock:
@@ -128,6 +139,9 @@ class Publisher:
                 size += batch[-1].size
         return batch
 
+    def _are_enough(self) -> bool:
+        return len(self._waiting) + 1 >= self._enough
+
     def _pass_on(self) -> None:
         if self._waiting:
             self._waiting.popleft().news.put(Turn.LEAD)
@@ -135,8 +149,9 @@ class Publisher:
             self._in_flight -= 1
 
     def _send(self, batch: list[Waiting], **how: Any) -> list[str]:
-        request = RawRequest(topic=self._topic, messages=[waiting.message for waiting in batch])
         try:
+            messages = [{"data": each.message.data, "attributes": each.message.attributes} for each in batch]
+            request = RawRequest(topic=self._topic, messages=messages)
             ids = list(self._client().publish(PublishRequest.wrap(request), **how).message_ids)
         except Failed:
             raise

@@ -16,10 +16,11 @@ import pytest
 from google.pubsub_v1.types import PublishRequest, PublishResponse, PubsubMessage
 
 from functions.receiver import channel
+from functions.receiver import publisher as module
 from functions.receiver.deadline import Deadline
 from functions.receiver.errors import Failed
 from functions.receiver.message import Message
-from functions.receiver.publisher import MOST_BYTES, MOST_IN_FLIGHT, MOST_MESSAGES, PATIENCE, Publisher
+from functions.receiver.publisher import FEW, MOST_BYTES, MOST_IN_FLIGHT, MOST_MESSAGES, PATIENCE, SLOW, Publisher
 from tests.proxy import Fault, Proxy
 from tests.servers import ROOT, clean_environment, free_port, until
 
@@ -244,6 +245,61 @@ def test_a_call_that_takes_long_is_passed_by_another(pubsub: FakePubSub, pool: T
     until(lambda: len(pubsub.calls) == 2, 1)
     pubsub.open.set()
     assert {pubsub.taken[future.result()].data for future in (first, second)} == {b"first", b"second"}
+    check_at_rest(publisher)
+
+
+def test_when_calls_are_slow_a_few_messages_set_out_beside_them(
+    pubsub: FakePubSub, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 60)
+    publisher = Publisher(TOPIC)
+    pubsub.delay = lambda: 3 * SLOW
+    publish(publisher)
+    pubsub.open.clear()
+    futures = [pool.submit(publish, publisher, b"the call that is slow")]
+    until(lambda: pubsub.sizes() == [1, 1])
+    futures += [pool.submit(publish, publisher, b"%d" % n) for n in range(FEW - 1)]
+    waiting(publisher, FEW - 1)
+    assert pubsub.sizes() == [1, 1]
+    futures.append(pool.submit(publish, publisher, b"the one that makes them enough"))
+    until(lambda: pubsub.sizes() == [1, 1, FEW], 1)
+    pubsub.open.set()
+    assert len({future.result() for future in futures}) == FEW + 1
+    check_at_rest(publisher)
+
+
+def test_while_calls_are_quick_nobody_sets_out_beside_one(
+    pubsub: FakePubSub, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 60)
+    publisher = Publisher(TOPIC)
+    until(lambda: outcome(publisher)[1] < SLOW)
+    quick = pubsub.sizes()
+    pubsub.open.clear()
+    futures = [pool.submit(publish, publisher, b"the call in flight")]
+    until(lambda: pubsub.sizes() == [*quick, 1])
+    futures += [pool.submit(publish, publisher, b"%d" % n) for n in range(3 * FEW)]
+    waiting(publisher, 3 * FEW)
+    assert pubsub.sizes() == [*quick, 1]
+    pubsub.open.set()
+    assert len({future.result() for future in futures}) == 3 * FEW + 1
+    assert pubsub.sizes() == [*quick, 1, 3 * FEW]
+    check_at_rest(publisher)
+
+
+def test_a_message_that_can_not_be_written_takes_none_of_its_batch_with_it(
+    pubsub: FakePubSub, pool: ThreadPoolExecutor
+) -> None:
+    publisher = Publisher(TOPIC)
+    first, others = behind_a_call(publisher, pubsub, pool, [b"%d" % n for n in range(5)])
+    broken = pool.submit(publisher.publish, Message(b"", {"ce-id": "\ud800"}), Deadline(4))
+    waiting(publisher, 6)
+    free_the_other_places(publisher)
+    pubsub.open.set()
+    with pytest.raises(Failed):
+        broken.result()
+    assert [pubsub.taken[other.result()].data for other in others] == [b"%d" % n for n in range(5)]
+    assert first.result()
     check_at_rest(publisher)
 
 

@@ -427,3 +427,12 @@ def test_a_worker_stays_on_one_cpu_and_its_master_does_not(receiver: Receiver) -
     (worker,) = receiver.server.children()
     assert len(os.sched_getaffinity(worker)) == 1
     assert os.sched_getaffinity(receiver.server.process.pid) == os.sched_getaffinity(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system knows no batches")
+def test_no_thread_of_a_worker_takes_the_cpu_from_another_of_it(receiver: Receiver) -> None:
+    (worker,) = receiver.server.children()
+    receiver.post("github", Webhook(b"{}"))
+    policies = {os.sched_getscheduler(int(thread.name)) for thread in Path(f"/proc/{worker}/task").iterdir()}
+    assert policies == {os.SCHED_BATCH}
+    assert os.sched_getscheduler(receiver.server.process.pid) == os.sched_getscheduler(0)

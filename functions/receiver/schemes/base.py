@@ -83,7 +83,10 @@ def prove(scheme: Scheme, webhook: Webhook, keys: Sequence[Key]) -> Key:
             refusals.append(Unproved("surprise"))
         else:
             return key
-    raise next((error for error in refusals if isinstance(error, Failed)), refusals[0])
+    try:
+        raise next((error for error in refusals if isinstance(error, Failed)), refusals[0])
+    finally:
+        refusals.clear()  # an error holds its frames: in a cycle with this one, they would keep the body in memory
 
 
 def locate(scheme: Publishes, webhook: Webhook, secret: str) -> Location:
