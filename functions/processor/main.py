@@ -36,7 +36,7 @@ def process(request: Request) -> Response:
         event = read(_body(request), deadline=started + SETTINGS.handler_timeout)
         result = _handle(event)
     except NotDone as reason:
-        result = reason
+        result = reason.with_traceback(None)  # else it would keep this frame, which keeps it, and the event in memory
     except Exception as error:
         result = OurFault("internal", [Failure.of("processor", error)])
     report(result, event, started)
