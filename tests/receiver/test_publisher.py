@@ -141,13 +141,22 @@ def check_at_rest(publisher: Publisher) -> None:
     publisher._lock.release()
 
 
+def hold_up_a_call(
+    publisher: Publisher, pubsub: FakePubSub, pool: ThreadPoolExecutor, seconds: float = 6
+) -> Future[str]:
+    """Publish a message whose call is held up until the topic is open."""
+    before = len(pubsub.calls)
+    pubsub.open.clear()
+    first = pool.submit(publish, publisher, b"first", seconds)
+    until(lambda: len(pubsub.calls) == before + 1)
+    return first
+
+
 def behind_a_call(
     publisher: Publisher, pubsub: FakePubSub, pool: ThreadPoolExecutor, datas: list[bytes], seconds: float = 6
 ) -> tuple[Future[str], list[Future[str]]]:
     """Hold up one call, and let messages wait behind it; all other places for calls are taken."""
-    pubsub.open.clear()
-    first = pool.submit(publish, publisher, b"first", seconds)
-    until(lambda: pubsub.calls)
+    first = hold_up_a_call(publisher, pubsub, pool, seconds)
     publisher._in_flight = MOST_IN_FLIGHT
     others = []
     for data in datas:
@@ -238,9 +247,7 @@ def test_no_call_has_more_bytes_than_google_takes(pubsub: FakePubSub, pool: Thre
 
 def test_a_call_that_takes_long_is_passed_by_another(pubsub: FakePubSub, pool: ThreadPoolExecutor) -> None:
     publisher = Publisher(TOPIC)
-    pubsub.open.clear()
-    first = pool.submit(publish, publisher, b"first")
-    until(lambda: pubsub.calls)
+    first = hold_up_a_call(publisher, pubsub, pool)
     second = pool.submit(publish, publisher, b"second")
     until(lambda: len(pubsub.calls) == 2, 1)
     pubsub.open.set()
@@ -255,9 +262,7 @@ def test_when_calls_are_slow_a_few_messages_set_out_beside_them(
     publisher = Publisher(TOPIC)
     pubsub.delay = lambda: 3 * SLOW
     publish(publisher)
-    pubsub.open.clear()
-    futures = [pool.submit(publish, publisher, b"the call that is slow")]
-    until(lambda: pubsub.sizes() == [1, 1])
+    futures = [hold_up_a_call(publisher, pubsub, pool)]
     futures += [pool.submit(publish, publisher, b"%d" % n) for n in range(FEW - 1)]
     waiting(publisher, FEW - 1)
     assert pubsub.sizes() == [1, 1]
@@ -275,9 +280,7 @@ def test_while_calls_are_quick_nobody_sets_out_beside_one(
     publisher = Publisher(TOPIC)
     until(lambda: outcome(publisher)[1] < SLOW)
     quick = pubsub.sizes()
-    pubsub.open.clear()
-    futures = [pool.submit(publish, publisher, b"the call in flight")]
-    until(lambda: pubsub.sizes() == [*quick, 1])
+    futures = [hold_up_a_call(publisher, pubsub, pool)]
     futures += [pool.submit(publish, publisher, b"%d" % n) for n in range(3 * FEW)]
     waiting(publisher, 3 * FEW)
     assert pubsub.sizes() == [*quick, 1]
